@@ -1,0 +1,68 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"newsmonitor/pipeline/feed"
+)
+
+// State is what we remember of one feed between polls: KV FEEDS, key = feed
+// id. It is written after the items of a poll are in ITEMS, never before, so
+// that a crash in between repeats the poll and the stream refuses the repeats.
+type State struct {
+	URL          string `json:"url"`                     // the validators below belong to this address
+	ETag         string `json:"etag,omitempty"`          // byte for byte as served
+	LastModified string `json:"last_modified,omitempty"` // byte for byte as served
+	Body         string `json:"body,omitempty"`          // hash of the last good body: the same bytes need no parsing
+	Parser       int    `json:"parser"`                  // feed.ParserVersion that made Items
+
+	State       string    `json:"state"`            // pending, ok, failing, silent, gone (disabled is the catalogue's word)
+	Since       time.Time `json:"since,omitzero"`   // of State
+	Reason      string    `json:"reason,omitempty"` // class of the last failure, one of Reasons
+	Error       string    `json:"error,omitempty"`  // the last failure in words, no bytes of the server's
+	Failures    int       `json:"failures"`         // in a row
+	LastPoll    time.Time `json:"last_poll,omitzero"`
+	LastSuccess time.Time `json:"last_success,omitzero"`
+	LastNew     time.Time `json:"last_new,omitzero"` // when the last new item was fetched
+	NextDue     time.Time `json:"next_due,omitzero"`
+	NewURL      string    `json:"new_url,omitempty"` // where a permanent redirect points
+
+	Items map[string]Known `json:"items"` // by key: the last document's items
+}
+
+// Known is what we remember of one item that the feed still lists. The hashes
+// recognise an item whose guid changed.
+type Known struct {
+	GUID      string   `json:"guid,omitempty"`
+	Link      string   `json:"link,omitempty"`
+	Title     string   `json:"title,omitempty"`
+	Sequence  uint64   `json:"seq"`       // of its last revision in ITEMS
+	Revisions []string `json:"revisions"` // the last 4, newest last
+}
+
+// Draft is an item to append, with the sequence that its subject is expected
+// to have: 0 for a new item, Known.Sequence for a new revision.
+type Draft struct {
+	Item  feed.Item
+	After uint64
+}
+
+// ErrAhead says that somebody else wrote first: drop this poll, load the
+// State again, never overwrite.
+var ErrAhead = errors.New("somebody else is ahead")
+
+// States remembers feed state across restarts. A State that was never saved
+// loads as zero with version 0; Save with another version than the stored one
+// fails with ErrAhead.
+type States interface {
+	Load(ctx context.Context, feedID string) (s State, version uint64, err error)
+	Save(ctx context.Context, feedID string, s State, version uint64) (uint64, error)
+}
+
+// Inbox takes each item revision once and returns the sequences it stands at.
+// An item that is already there counts as appended.
+type Inbox interface {
+	Append(ctx context.Context, drafts []Draft) (sequences []uint64, err error)
+}
