@@ -29,7 +29,22 @@ type State struct {
 	NextDue     time.Time `json:"next_due,omitzero"`
 	NewURL      string    `json:"new_url,omitempty"` // where a permanent redirect points
 
-	Items map[string]Known `json:"items"` // by key: the last document's items
+	Origin    string    `json:"origin,omitempty"`     // what gave the validators, when redirects led away from URL
+	LastFull  time.Time `json:"last_full,omitzero"`   // when a body last came: a server may be stuck on 304
+	NotBefore time.Time `json:"not_before,omitzero"`  // the server's wish: Retry-After after a failure, else freshness and Wish
+	Wish      Wish      `json:"wish,omitzero"`        // what the last document said about its pace
+	Gone      int       `json:"gone,omitempty"`       // answers 410 since the last good one
+	Status    int       `json:"status,omitempty"`     // of the last failure, 0 without an answer
+	Moved     int       `json:"moved_seen,omitempty"` // answers in a row that named NewURL, up to 5
+
+	Items map[string]Known `json:"items"` // by key: the last document's items, and for a while those it dropped
+}
+
+// Wish is what a document says about how often to ask.
+type Wish struct {
+	TTL       time.Duration  `json:"ttl,omitempty"`        // ns
+	SkipHours []int          `json:"skip_hours,omitempty"` // GMT
+	SkipDays  []time.Weekday `json:"skip_days,omitempty"`  // GMT
 }
 
 // Known is what we remember of one item that the feed still lists. The hashes
@@ -40,6 +55,8 @@ type Known struct {
 	Title     string   `json:"title,omitempty"`
 	Sequence  uint64   `json:"seq"`       // of its last revision in ITEMS
 	Revisions []string `json:"revisions"` // the last 4, newest last
+
+	Missed int `json:"missed,omitempty"` // documents in a row that did not list it
 }
 
 // Draft is an item to append, with the sequence that its subject is expected
@@ -52,6 +69,14 @@ type Draft struct {
 // ErrAhead says that somebody else wrote first: drop this poll, load the
 // State again, never overwrite.
 var ErrAhead = errors.New("somebody else is ahead")
+
+// Recaller is an Inbox that can also say what it holds. An item that left the
+// document and comes back edited, and one that was edited between a crash and
+// the next poll, are refused with ErrAhead although nobody is ahead; with
+// Last they find their place again. Sequence 0 means that nothing is stored.
+type Recaller interface {
+	Last(ctx context.Context, feedID, key string) (sequence uint64, revision string, err error)
+}
 
 // States remembers feed state across restarts. A State that was never saved
 // loads as zero with version 0; Save with another version than the stored one
