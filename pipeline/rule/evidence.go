@@ -1,0 +1,306 @@
+package rule
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"newsmonitor/pipeline/rule/query"
+)
+
+const (
+	maxEvidence = 50  // places of a rule
+	maxContext  = 80  // characters on each side
+	maxSnippet  = 240 // characters
+	maxWindows  = 100 // places that a snippet is looked for at
+)
+
+// factor is what a word counts for by the field it stands in; fields that are
+// not text count as content does.
+func (f field) factor() float64 {
+	switch f {
+	case title:
+		return 3
+	case summary:
+		return 2
+	}
+	return 1
+}
+
+// evidence returns the places of the words that made e true, title first, and
+// the score: for each word weight x the best field's factor x (1 + ln of how
+// often it stands there). No rule's score depends on other rules.
+func (v *evaluation) evidence(e *expr) ([]span, float64) {
+	var all []span
+	once := map[place]bool{}
+	v.collect(e, func(s *span) {
+		if at := (place{s.leaf, s.start}); !once[at] {
+			once[at] = true
+			all = append(all, *s)
+		}
+	})
+	slices.SortStableFunc(all, func(a, b span) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end), cmp.Compare(a.leaf.id, b.leaf.id))
+	})
+
+	type tally struct {
+		n      int
+		factor float64
+	}
+	counts := map[*expr]*tally{}
+	var order []*expr // sums in one order, so that a score is the same every time
+	for _, s := range all {
+		f := v.doc.tokens[s.start].field
+		t := counts[s.leaf]
+		if t == nil {
+			t = &tally{}
+			counts[s.leaf] = t
+			order = append(order, s.leaf)
+		}
+		t.factor = max(t.factor, f.factor())
+		if !v.doc.repeat || f != summary { // else the content has it too, or n is 1
+			t.n++
+		}
+	}
+	slices.SortFunc(order, func(a, b *expr) int { return cmp.Compare(a.id, b.id) })
+	score := 0.0
+	for _, leaf := range order {
+		t := counts[leaf]
+		score += leaf.weight * t.factor * (1 + math.Log(float64(max(t.n, 1))))
+	}
+	// One place is shown once, whatever number of words of the rule mean it.
+	all = slices.CompactFunc(all, func(a, b span) bool { return a.start == b.start && a.end == b.end })
+	return all, math.Round(score*1000) / 1000
+}
+
+// place is one word or phrase at one token.
+type place struct {
+	leaf  *expr
+	start int32
+}
+
+// collect gives f the places that made e true; e holds.
+func (v *evaluation) collect(e *expr, f func(*span)) {
+	switch {
+	case e.op == query.Not, e.op == query.Fact:
+	case e.op == query.Atleast:
+		v.collect(e.kids[0], f)
+	case e.placed:
+		spans := v.spans(e)
+		for i := range spans {
+			leaves(&spans[i], f)
+		}
+	default: // And, Some, and Or of what has no places
+		for _, k := range e.kids {
+			if e.op == query.And || v.holds(k) {
+				v.collect(k, f)
+			}
+		}
+	}
+}
+
+func leaves(s *span, f func(*span)) {
+	if s.leaf != nil {
+		f(s)
+		return
+	}
+	leaves(s.left, f)
+	leaves(s.right, f)
+}
+
+// lines turns places into concordance lines.
+func (v *evaluation) lines(places []span) []Evidence {
+	out := make([]Evidence, 0, min(len(places), maxEvidence))
+	for _, s := range places[:min(len(places), maxEvidence)] {
+		f := v.doc.tokens[s.start].field
+		in := v.doc.texts[f]
+		start, end := v.doc.tokens[s.start].Start, v.doc.tokens[s.end-1].End
+		out = append(out, Evidence{Field: fieldNames[f], Text: in[start:end], Before: before(in[:start]), After: after(in[end:]),
+			Start: start, End: end, List: s.leaf.list})
+	}
+	return out
+}
+
+// before is the end of s, up to maxContext characters of one line.
+func before(s string) string {
+	i, n := len(s), 0
+	for i > 0 && n < maxContext {
+		_, size := utf8.DecodeLastRuneInString(s[:i])
+		i -= size
+		n++
+	}
+	return oneLine(s[i:])
+}
+
+func after(s string) string {
+	i, n := 0, 0
+	for i < len(s) && n < maxContext {
+		_, size := utf8.DecodeRuneInString(s[i:])
+		i += size
+		n++
+	}
+	return oneLine(s[:i])
+}
+
+// oneLine collapses white space, keeping one space where the text had some at
+// its ends, so that before + text + after reads as written.
+func oneLine(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	space := false
+	for _, r := range strings.ToValidUTF8(s, "") {
+		if unicode.IsSpace(r) || unicode.IsControl(r) {
+			space = true
+			continue
+		}
+		if space {
+			b.WriteByte(' ')
+			space = false
+		}
+		b.WriteRune(r)
+	}
+	if space {
+		b.WriteByte(' ')
+	}
+	return b.String()
+}
+
+// snippet is the run of whole sentences, up to maxSnippet characters, in which
+// the words weigh most. The title is only taken when nothing else has any:
+// whoever reads the snippet has read the title.
+func (v *evaluation) snippet(places []span) string {
+	var body []span
+	for _, s := range places {
+		if f := v.doc.tokens[s.start].field; f == summary || f == content {
+			body = append(body, s)
+		}
+	}
+	if len(body) == 0 {
+		for _, s := range places {
+			if v.doc.tokens[s.start].field == title {
+				body = append(body, s)
+			}
+		}
+	}
+	if len(body) == 0 {
+		return ""
+	}
+	body = body[:min(len(body), maxWindows)]
+	best, bestWeight := "", -1.0
+	last := int32(-1)
+	for i, s := range body {
+		from := v.sentenceStart(s.start)
+		if from == last {
+			continue // a window from here was tried
+		}
+		last = from
+		f := v.doc.tokens[from].field
+		in := v.doc.texts[f]
+		start := v.doc.tokens[from].Start
+		end := v.window(from, f)
+		weight := 0.0
+		if end > start { // whole sentences
+			for _, t := range body[i:] {
+				if v.doc.tokens[t.start].field != f || v.doc.tokens[t.end-1].End > end {
+					break
+				}
+				weight += t.leaf.weight
+			}
+			if weight > bestWeight {
+				best, bestWeight = oneLine(in[start:end]), weight
+			}
+			continue
+		}
+		// One sentence is longer than the window: cut around the first word.
+		piece, weight := v.around(body[i:], f)
+		if weight > bestWeight {
+			best, bestWeight = piece, weight
+		}
+	}
+	return strings.TrimSpace(best)
+}
+
+// sentenceStart is the first token of the sentence of the token at i, unless
+// that is farther away than a snippet is long: then the sentence must be cut.
+func (v *evaluation) sentenceStart(i int32) int32 {
+	n := v.doc.tokens[i].Sentence
+	for from := i; i > 0 && from-i <= maxSnippet && v.doc.tokens[i-1].Sentence == n; {
+		i--
+	}
+	return i
+}
+
+// window returns where the last sentence ends that fits with all from the
+// token on, or 0 when not even the first does.
+func (v *evaluation) window(from int32, f field) int {
+	in, start, end := v.doc.texts[f], v.doc.tokens[from].Start, 0
+	size, counted := 0, start // characters so far
+	for i := from; int(i) < len(v.doc.tokens) && v.doc.tokens[i].field == f; i++ {
+		t := &v.doc.tokens[i]
+		stop := t.End
+		lastOfSentence := int(i)+1 >= len(v.doc.tokens) || v.doc.tokens[i+1].field != f
+		if lastOfSentence {
+			stop = closing(in, t.End, len(in))
+		} else if next := &v.doc.tokens[i+1]; next.Sentence != t.Sentence {
+			lastOfSentence = true
+			stop = closing(in, t.End, next.Start)
+		}
+		size += utf8.RuneCountInString(in[counted:stop])
+		counted = stop
+		if size > maxSnippet {
+			break
+		}
+		if lastOfSentence {
+			end = stop
+		}
+	}
+	return end
+}
+
+// closing extends the end of a sentence over its punctuation.
+func closing(s string, from, to int) int {
+	for i, r := range s[from:to] {
+		if unicode.IsSpace(r) || r == '(' || r == '（' || r == '“' || r == '「' || r == '《' {
+			return from + i
+		}
+	}
+	return to
+}
+
+// around cuts a window out of a long sentence, beginning a little before the
+// first place, at the borders of tokens.
+func (v *evaluation) around(places []span, f field) (string, float64) {
+	in := v.doc.texts[f]
+	first := places[0].start
+	sentence := v.doc.tokens[first].Sentence
+	for first > 0 && v.doc.tokens[first-1].Sentence == sentence &&
+		utf8.RuneCountInString(in[v.doc.tokens[first-1].Start:v.doc.tokens[places[0].start].Start]) <= maxSnippet/4 {
+		first--
+	}
+	start, end := v.doc.tokens[first].Start, v.doc.tokens[first].End
+	size := utf8.RuneCountInString(in[start:end])
+	for i := first + 1; int(i) < len(v.doc.tokens) && v.doc.tokens[i].Sentence == sentence; i++ {
+		if size += utf8.RuneCountInString(in[end:v.doc.tokens[i].End]); size > maxSnippet-2 { // two for the dots
+			break
+		}
+		end = v.doc.tokens[i].End
+	}
+	if utf8.RuneCountInString(in[start:end]) > maxSnippet-2 { // one word of hundreds of letters
+		end = start + len(string([]rune(in[start:end])[:maxSnippet-2]))
+	}
+	weight := 0.0
+	for _, t := range places {
+		if v.doc.tokens[t.start].field != f || v.doc.tokens[t.end-1].End > end {
+			break
+		}
+		weight += t.leaf.weight
+	}
+	s := oneLine(in[start:end])
+	if first > 0 && v.doc.tokens[first-1].Sentence == sentence {
+		s = "…" + s
+	}
+	return s + "…", weight
+}

@@ -1,0 +1,175 @@
+package text
+
+import (
+	"strings"
+	"unicode"
+)
+
+// Language judges what a text is written in: its script first, then what was
+// declared if that is written so, then its commonest little words. It returns
+// "" when nothing tells. Many Chinese sites declare en-US: the script wins.
+func Language(s, declared string) string {
+	script := scriptOf(s)
+	base, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(declared)), "-")
+	if base != "" && len(declared) <= 35 && wellFormed(declared) && scripts[base] == script {
+		return strings.TrimSpace(declared)
+	}
+	switch script {
+	case "":
+		if wellFormed(declared) {
+			return strings.TrimSpace(declared)
+		}
+		return ""
+	case "Latn":
+		// A language that the table does not know is most probably written in
+		// Latin letters.
+		if _, ok := scripts[base]; !ok && base != "" && wellFormed(declared) {
+			return strings.TrimSpace(declared)
+		}
+		return little(s)
+	case "Cyrl":
+		if strings.ContainsAny(s, "іїєґІЇЄҐ") {
+			return "uk"
+		}
+	case "Arab":
+		if strings.ContainsAny(s, "پچژگی") {
+			return "fa"
+		}
+	}
+	return usual[script]
+}
+
+// wellFormed keeps a stranger's word to the form of BCP 47.
+func wellFormed(s string) bool {
+	s = strings.TrimSpace(s)
+	if len(s) < 2 || len(s) > 35 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return true
+}
+
+var scripts = map[string]string{
+	"zh": "Hani", "yue": "Hani", "ja": "Jpan", "ko": "Kore",
+	"ru": "Cyrl", "uk": "Cyrl", "be": "Cyrl", "bg": "Cyrl", "mk": "Cyrl", "kk": "Cyrl", "ky": "Cyrl", "tg": "Cyrl", "mn": "Cyrl", "sr": "Cyrl",
+	"ar": "Arab", "fa": "Arab", "ur": "Arab", "ps": "Arab", "ug": "Arab", "ckb": "Arab",
+	"he": "Hebr", "yi": "Hebr", "el": "Grek", "th": "Thai", "lo": "Laoo", "km": "Khmr", "my": "Mymr", "hi": "Deva", "ne": "Deva", "mr": "Deva",
+	"bn": "Beng", "ta": "Taml", "te": "Telu", "ka": "Geor", "hy": "Armn", "am": "Ethi",
+	"en": "Latn", "fr": "Latn", "de": "Latn", "es": "Latn", "it": "Latn", "pt": "Latn", "nl": "Latn", "pl": "Latn", "cs": "Latn", "sk": "Latn",
+	"hu": "Latn", "ro": "Latn", "sv": "Latn", "no": "Latn", "nb": "Latn", "nn": "Latn", "da": "Latn", "fi": "Latn", "et": "Latn", "lv": "Latn",
+	"lt": "Latn", "tr": "Latn", "vi": "Latn", "id": "Latn", "ms": "Latn", "hr": "Latn", "sl": "Latn", "ca": "Latn", "ga": "Latn", "sq": "Latn", "az": "Latn", "uz": "Latn",
+}
+
+var usual = map[string]string{"Hani": "zh", "Jpan": "ja", "Kore": "ko", "Cyrl": "ru", "Arab": "ar", "Hebr": "he", "Grek": "el", "Thai": "th", "Laoo": "lo",
+	"Khmr": "km", "Mymr": "my", "Deva": "hi", "Beng": "bn", "Taml": "ta", "Telu": "te", "Geor": "ka", "Armn": "hy", "Ethi": "am"}
+
+var tabled = []struct {
+	code  string
+	table *unicode.RangeTable
+}{
+	{"Latn", unicode.Latin}, {"Hani", unicode.Han}, {"Cyrl", unicode.Cyrillic}, {"Arab", unicode.Arabic}, {"Kore", unicode.Hangul}, {"Hebr", unicode.Hebrew},
+	{"Grek", unicode.Greek}, {"Thai", unicode.Thai}, {"Laoo", unicode.Lao}, {"Khmr", unicode.Khmer}, {"Mymr", unicode.Myanmar}, {"Deva", unicode.Devanagari},
+	{"Beng", unicode.Bengali}, {"Taml", unicode.Tamil}, {"Telu", unicode.Telugu}, {"Geor", unicode.Georgian}, {"Armn", unicode.Armenian}, {"Ethi", unicode.Ethiopic},
+}
+
+// scriptOf is the script of most of a text. A character of a script that
+// writes a word in one or two counts three times. Kana make Han Japanese, but
+// not a name in Katakana or the の of a Chinese shop sign.
+func scriptOf(s string) string {
+	count := make([]int, len(tabled))
+	hiragana, katakana := 0, 0
+	for _, r := range s {
+		switch {
+		case r < 0x80:
+			if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+				count[0]++
+			}
+			continue
+		case r >= 0x3041 && r <= 0x309F && r != 'の':
+			hiragana++
+			continue
+		case r >= 0x3041 && r <= 0x30FF:
+			katakana++
+			continue
+		case !unicode.IsLetter(r):
+			continue
+		}
+		for i := range tabled {
+			if unicode.Is(tabled[i].table, r) {
+				if c := tabled[i].code; c == "Hani" || c == "Kore" {
+					count[i] += 2
+				}
+				count[i]++
+				break
+			}
+		}
+	}
+	const han = 1 // in tabled
+	best, most := "", 0
+	for i, n := range count {
+		if i == han && (hiragana*10 > n/3 || katakana*2 > n/3) {
+			if n += 3 * (hiragana + katakana); n > most {
+				best, most = "Jpan", n
+			}
+			continue
+		}
+		if n > most {
+			best, most = tabled[i].code, n
+		}
+	}
+	return best
+}
+
+// little tells languages in Latin letters by words that stand in every second
+// sentence; there must be at least two, and clearly more than of any other.
+func little(s string) string {
+	n := map[string]int{}
+	for i, t := range Tokenise(s) {
+		if i == 400 {
+			break
+		}
+		for _, l := range commonest[t.Text] {
+			n[l]++
+		}
+	}
+	best, most, second := "", 0, 0
+	for _, l := range []string{"en", "fr", "de", "es", "it", "pt", "nl", "pl", "sv", "tr", "vi", "id"} {
+		switch {
+		case n[l] > most:
+			best, most, second = l, n[l], most
+		case n[l] > second:
+			second = n[l]
+		}
+	}
+	if most < 2 || most <= second {
+		return ""
+	}
+	return best
+}
+
+var commonest = func() map[string][]string {
+	m := map[string][]string{}
+	for l, words := range map[string]string{
+		"en": "the of and to in is for on that with by as at from was has have its are an be it over after will says new",
+		"fr": "le la les des et est une du dans pour que qui sur au aux avec par plus ne pas sont ses",
+		"de": "der die das und ist den von mit dem fur auf ein eine nicht sich des im zu auch als nach bei wird",
+		"es": "el los las y en que del una por con para se su al es lo como mas sus fue",
+		"it": "il di che e la per un del della con non si gli da sono nel alla le i piu",
+		"pt": "o os as e do da em que um uma para com nao dos das no na por se mais ao",
+		"nl": "de het een en van in op dat is voor met zijn niet aan te door ook naar bij wordt",
+		"pl": "w i na z do nie sie jest ze o przez po od za dla oraz",
+		"sv": "och att det som en pa ar av for den med till inte har om ett",
+		"tr": "ve bir bu ile icin de da olarak daha cok gibi olan",
+		"vi": "va cua la cac trong cho mot nhung voi nguoi duoc khong co tai",
+		"id": "yang dan di dari untuk dengan ini itu pada dalam tidak akan oleh",
+	} {
+		for _, w := range strings.Fields(words) {
+			m[w] = append(m[w], l)
+		}
+	}
+	return m
+}()
