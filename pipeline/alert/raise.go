@@ -1,0 +1,188 @@
+// Package alert decides which matches deserve a person's attention. In: items
+// in the order in which they were stored, and the rules. Out: events, each
+// alert once, appended to ALERTS. It never asks a feed, never pushes to
+// anybody, and never decides by the clock: an item read again gives the same
+// alerts.
+package alert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"slices"
+	"time"
+
+	"newsmonitor/pipeline/feed"
+	"newsmonitor/pipeline/rule"
+)
+
+// ErrAhead says that the alert changed between reading and appending.
+var ErrAhead = errors.New("somebody else is ahead")
+
+// Items gives fn each stored item in stream order, from the reader's own place
+// on. An item is done when fn returns nil; an error is tried again in place.
+type Items interface {
+	Each(ctx context.Context, reader string, fn func(context.Context, feed.Item) error) error
+}
+
+// Outbox takes each alert once.
+type Outbox interface {
+	// Last returns the last event of an alert, raised or folded, or one with
+	// Sequence 0.
+	Last(ctx context.Context, channel, feedID, alertID string) (Stored, error)
+	// Append stores the event if the alert's last one still stands at after (0:
+	// there is none), else it returns ErrAhead.
+	Append(ctx context.Context, e Event, after uint64) (sequence uint64, err error)
+}
+
+// Raiser turns items into alerts.
+type Raiser struct {
+	Items    Items
+	Outbox   Outbox
+	Match    func(feed.Item) rule.Result // by the rules of the moment: one whole set an item, so that a reload is never half seen
+	Instance string                      // the deployment's name, in the events' source
+	Now      func() time.Time            // for the events' time only; decisions never look at it
+	Log      *slog.Logger
+	Metrics  *Metrics
+}
+
+// Run raises alerts for stored items until ctx ends.
+func (r *Raiser) Run(ctx context.Context) error { return r.Items.Each(ctx, "raise", r.raise) }
+
+// raise appends the alerts of one item, one after the other. It may be
+// repeated at any time by anybody: what is already stored is left alone.
+func (r *Raiser) raise(ctx context.Context, it feed.Item) error {
+	start := time.Now()
+	result := r.Match(it)
+	r.Metrics.matched(result, time.Since(start))
+
+	var channels []string
+	for _, h := range result.Channels {
+		channels = append(channels, h.Channel)
+	}
+	for _, h := range result.Channels {
+		if err := r.raiseOne(ctx, it, result, h, channels); err != nil {
+			return fmt.Errorf("raise %s for item %s of feed %s: %w", h.Channel, it.Key, it.Feed, err)
+		}
+	}
+	return nil
+}
+
+func (r *Raiser) raiseOne(ctx context.Context, it feed.Item, result rule.Result, h rule.Hit, channels []string) error {
+	id := ID(h.Channel, it.Key)
+	for {
+		last, err := r.Outbox.Last(ctx, h.Channel, it.Feed, id)
+		if err != nil {
+			return err
+		}
+		typ, ok := decide(last, it, h.Severity)
+		if !ok {
+			return nil
+		}
+		e := r.event(typ, it, result, h, channels, last)
+		_, err = r.Outbox.Append(ctx, e, last.Sequence)
+		if errors.Is(err, ErrAhead) {
+			continue // read again: what is there now may be ours, or may still need this
+		}
+		if err != nil {
+			return err
+		}
+		r.Metrics.raised(e)
+		r.Log.Info("alert", "type", typ, "channel", h.Channel, "severity", h.Severity, "feed", it.Feed, "alert", id)
+		return nil
+	}
+}
+
+// decide says which event an item's match calls for, given the last event of
+// the same alert. Everything that it looks at is stored, so that a repeat
+// after a crash decides the same, even when mutes or rules changed meanwhile:
+// the same revision never raises twice at one severity.
+func decide(last Stored, it feed.Item, severity rule.Severity) (typ string, ok bool) {
+	held := it.Held != ""
+	switch {
+	case last.Sequence == 0 && held:
+		return Folded, true
+	case last.Sequence == 0:
+		return Raised, true
+	case !last.Folded && held:
+		return "", false // it was raised before; nothing held adds to that
+	case !last.Folded:
+		return Updated, severity.Rank() > last.Event.Severity.Rank()
+	case last.Event.Data.Item.Revision == it.Revision || held:
+		return Folded, severity.Rank() > last.Event.Severity.Rank()
+	default:
+		return Raised, true // held before, edited since
+	}
+}
+
+func (r *Raiser) event(typ string, it feed.Item, result rule.Result, h rule.Hit, channels []string, last Stored) Event {
+	id := ID(h.Channel, it.Key)
+	e := Event{
+		SpecVersion: "1.0", ID: EventID(id, typ, h.Severity), Type: typ,
+		Source: "/newsmonitor/" + r.Instance + "/feeds/" + it.Feed, Subject: h.Channel,
+		Time: r.Now().UTC().Truncate(time.Millisecond), DataContentType: "application/json", DataSchema: SchemaURI,
+		Severity: h.Severity,
+		Data: Data{
+			ID: id, Channel: h.Channel, Channels: channels, Severity: h.Severity, Score: h.Score, Backlog: it.Backlog,
+			States: orEmpty(result.States),
+			Story:  Story{ID: id, Lead: true, Also: []Carrier{}},
+			Item: Item{
+				Feed: it.Feed, Key: it.Key, Revision: it.Revision, Title: it.Title, Link: it.Link,
+				Summary: clip(summary(it), 500), Language: language(result.Language, it.Language), Authors: orEmpty(it.Authors),
+				Published: it.Published, Quality: it.Quality, Fetched: it.Fetched,
+			},
+			Source: it.Source, Rules: h.Rules, Cut: orEmpty(it.Cut),
+		},
+	}
+	e.Data.Source.Tags = orEmpty(e.Data.Source.Tags)
+	if result.Voice.ID != "" {
+		e.Data.Voice = &result.Voice
+	}
+	switch typ {
+	case Updated:
+		e.Data.Was = last.Event.Severity
+	case Folded:
+		reason := it.Held
+		if reason == "" { // same revision as a folded event, matched more severely by new rules
+			reason = last.Event.Data.Folded.reason()
+		}
+		e.Data.Folded = &Fold{Reason: reason}
+	}
+	return e
+}
+
+func (f *Fold) reason() string {
+	if f == nil {
+		return FoldBacklog
+	}
+	return f.Reason
+}
+
+// summary is the item's own, else the beginning of its text.
+func summary(it feed.Item) string {
+	if it.Summary != "" {
+		return it.Summary
+	}
+	return it.Content[:min(len(it.Content), 4<<10)]
+}
+
+// languageTag is what a BCP 47 tag may look like; a feed can declare anything.
+var languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$`)
+
+func language(judged, declared string) string {
+	for _, l := range []string{judged, declared} {
+		if languageTag.MatchString(l) {
+			return l
+		}
+	}
+	return ""
+}
+
+func orEmpty(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return slices.Clone(s)
+}
