@@ -1,0 +1,132 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"newsmonitor/pipeline/alert"
+)
+
+// Alerts is ALERTS: every alert once.
+type Alerts struct{ s *Store }
+
+func (s *Store) Alerts() *Alerts { return &Alerts{s} }
+
+// Severity and raised or folded stand in the subject, so whether an alert is
+// there is asked by a pattern that leaves them open.
+func (a *Alerts) pattern(channel, feedID, id string) string {
+	return a.s.names.prefix + ".*." + channel + ".*." + feedID + "." + id
+}
+
+// Last returns the last event of an alert, raised or folded.
+func (a *Alerts) Last(ctx context.Context, channel, feedID, id string) (alert.Stored, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	m, err := a.s.alerts.GetLastMsgForSubject(ctx, a.pattern(channel, feedID, id))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return alert.Stored{}, nil
+	}
+	if err != nil {
+		return alert.Stored{}, fmt.Errorf("read alert %s: %w", id, err)
+	}
+	return a.stored(m.Sequence, m.Subject, m.Data)
+}
+
+// Append stores the event if the alert's last one still stands at after.
+func (a *Alerts) Append(ctx context.Context, e alert.Event, after uint64) (uint64, error) {
+	d := e.Data
+	family := "alerts"
+	if e.Type == alert.Folded {
+		family = "folded"
+	}
+	msg := nats.NewMsg(strings.Join([]string{"in", a.s.names.prefix, family, d.Channel, string(e.Severity), d.Item.Feed, d.ID}, "."))
+	var err error
+	if msg.Data, err = alert.Encode(e); err != nil {
+		return 0, err
+	}
+	msg.Header = headers(e)
+	ack, err := a.s.publish(ctx, msg, after, a.pattern(d.Channel, d.Item.Feed, d.ID))
+	if wrongLastSequence(err) {
+		a.s.metrics.conflicts.WithLabelValues("alerts").Inc()
+		return 0, alert.ErrAhead
+	}
+	if err != nil {
+		return 0, fmt.Errorf("append alert %s: %w", d.ID, err)
+	}
+	return ack.Sequence, nil
+}
+
+// word is what may stand in a header: nothing that a stranger wrote.
+var word = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
+
+// headers carry the facets that are not in the subject, so that an index can
+// be built without the bodies.
+func headers(e alert.Event) nats.Header {
+	h := nats.Header{}
+	h.Set("Content-Type", alert.ContentType)
+	h.Set("Nm-Time", e.Time.Format(time.RFC3339Nano))
+	d := e.Data
+	tier, country := d.Source.Tier, d.Source.Country
+	if d.Voice != nil && d.Voice.Tier != "" {
+		tier = d.Voice.Tier
+	}
+	for name, value := range map[string]string{"Nm-Tier": tier, "Nm-Country": country, "Nm-Language": d.Item.Language,
+		"Nm-Kind": d.Source.Kind, "Nm-Story": d.Story.ID, "Nm-Item": d.Item.Key, "Nm-States": strings.Join(d.States, "-")} {
+		if word.MatchString(value) {
+			h.Set(name, value)
+		}
+	}
+	return h
+}
+
+func (a *Alerts) stored(seq uint64, subject string, data []byte) (alert.Stored, error) {
+	e, err := alert.Decode(data)
+	if err != nil {
+		return alert.Stored{}, fmt.Errorf("message %d of %s: %w", seq, a.s.names.alerts, err)
+	}
+	return alert.Stored{Sequence: seq, Subject: subject, Folded: strings.HasPrefix(subject, a.s.names.prefix+".folded."), Event: e}, nil
+}
+
+// Get returns the event at a sequence; Sequence 0 when it is not kept any more.
+func (a *Alerts) Get(ctx context.Context, seq uint64) (alert.Stored, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	m, err := a.s.alerts.GetMsg(ctx, seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return alert.Stored{}, nil
+	}
+	if err != nil {
+		return alert.Stored{}, fmt.Errorf("read message %d of %s: %w", seq, a.s.names.alerts, err)
+	}
+	return a.stored(m.Sequence, m.Subject, m.Data)
+}
+
+// Last and first sequence kept.
+func (a *Alerts) Bounds(ctx context.Context) (first, last uint64, err error) {
+	info, err := a.s.alerts.Info(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the state of %s: %w", a.s.names.alerts, err)
+	}
+	return info.State.FirstSeq, info.State.LastSeq, nil
+}
+
+// Follow gives fn each stored event after a sequence, oldest first, and then
+// each new one as it comes, until ctx ends or fn fails. It keeps no place.
+func (a *Alerts) Follow(ctx context.Context, after uint64, fn func(alert.Stored) error) error {
+	p := a.s.names.prefix
+	return a.s.follow(ctx, a.s.alerts, after, []string{p + ".alerts.>", p + ".folded.>"}, func(m jetstream.Msg, seq uint64) error {
+		st, err := a.stored(seq, m.Subject(), m.Data())
+		if err != nil {
+			a.s.log.Error("an alert cannot be read and is passed over", "err", err)
+			return nil
+		}
+		return fn(st)
+	})
+}

@@ -1,0 +1,199 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// names of everything that we keep, by subject prefix. With a prefix other
+// than news the streams and buckets carry it, so that several deployments can
+// share a server.
+type names struct{ prefix, items, alerts, feeds, readers string }
+
+func newNames(prefix string) names {
+	up := ""
+	if prefix == "" {
+		prefix = "news"
+	}
+	if prefix != "news" {
+		up = strings.ToUpper(strings.ReplaceAll(prefix, "-", "_")) + "_"
+	}
+	return names{prefix: prefix, items: up + "ITEMS", alerts: up + "ALERTS", feeds: up + "FEEDS", readers: up + "READERS"}
+}
+
+// ours marks what we made, so that we change only that.
+var ours = map[string]string{"newsmonitor": "1"}
+
+// The streams take private ingest subjects, transform them to the public ones
+// and republish those: a message that a stream refuses would otherwise still
+// reach everybody who listens to its subject. (Ingest below the prefix is
+// refused by the server as a cycle.)
+func (s *Store) streamConfigs(replicas int) []jetstream.StreamConfig {
+	n, o := s.names, s.opts
+	config := func(name, what string, share int64, keep time.Duration, perSubject int64, families ...string) jetstream.StreamConfig {
+		var subjects []string
+		for _, f := range families {
+			subjects = append(subjects, "in."+n.prefix+"."+f+".>")
+		}
+		return jetstream.StreamConfig{
+			Name: name, Description: what, Subjects: subjects,
+			SubjectTransform:  &jetstream.SubjectTransformConfig{Source: "in." + n.prefix + ".>", Destination: n.prefix + ".>"},
+			RePublish:         &jetstream.RePublish{Source: n.prefix + ".>", Destination: n.prefix + ".>"},
+			MaxMsgsPerSubject: perSubject, MaxAge: keep, MaxBytes: o.MaxStore * share / 100,
+			Discard: jetstream.DiscardOld, Storage: jetstream.FileStorage, Replicas: replicas,
+			AllowDirect: true, AllowMsgTTL: true, AllowAtomicPublish: s.level >= 2, Metadata: ours,
+		}
+	}
+	return []jetstream.StreamConfig{
+		config(n.items, "newsmonitor: every item revision, in the order of its arrival", 60, o.KeepItems, 8, "items"),
+		config(n.alerts, "newsmonitor: every alert once", 30, o.KeepAlerts, 1, "alerts", "folded", "canary"),
+	}
+}
+
+func (s *Store) bucketConfigs(replicas int) []jetstream.KeyValueConfig {
+	n := s.names
+	return []jetstream.KeyValueConfig{
+		{Bucket: n.feeds, Description: "newsmonitor: what is remembered of each feed", History: 1,
+			MaxBytes: s.opts.MaxStore * 5 / 100, Storage: jetstream.FileStorage, Replicas: replicas, Metadata: ours},
+		{Bucket: n.readers, Description: "newsmonitor: how far each reader got", History: 1,
+			MaxBytes: s.opts.MaxStore / 100, Storage: jetstream.FileStorage, Replicas: replicas, Metadata: ours},
+	}
+}
+
+// ensure reads each stream and bucket first, and makes what is missing. What is
+// there and differs in something that a promise needs is an error with what it
+// has and what we want; other limits are ours to change if we made the stream.
+func (s *Store) ensure(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	info, err := s.js.AccountInfo(ctx)
+	switch {
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		return fmt.Errorf("NATS at %s has no JetStream for us: enable it in the server (jetstream {}) and for the account", s.where())
+	case err != nil:
+		return fmt.Errorf("ask NATS at %s for JetStream: %w (no right to $JS.API.INFO, or no JetStream?)", s.where(), err)
+	}
+	s.level = info.API.Level
+	if s.level < 1 {
+		return fmt.Errorf("NATS at %s is too old: nats-server 2.11 or newer is needed", s.where())
+	}
+	replicas := s.replicas()
+	var streams []jetstream.Stream
+	for _, want := range s.streamConfigs(replicas) {
+		st, err := s.ensureStream(ctx, want)
+		if err != nil {
+			return err
+		}
+		streams = append(streams, st)
+	}
+	s.items, s.alerts = streams[0], streams[1]
+	var buckets []jetstream.KeyValue
+	for _, want := range s.bucketConfigs(replicas) {
+		kv, err := s.js.KeyValue(ctx, want.Bucket)
+		if errors.Is(err, jetstream.ErrBucketNotFound) {
+			if err := s.mayCreate("bucket " + want.Bucket); err != nil {
+				return err
+			}
+			kv, err = s.js.CreateKeyValue(ctx, want)
+		}
+		if err != nil {
+			return fmt.Errorf("open bucket %s: %w", want.Bucket, err)
+		}
+		buckets = append(buckets, kv)
+	}
+	s.feeds, s.readers = buckets[0], buckets[1]
+	if s.server != nil {
+		return s.guardConsumers()
+	}
+	return nil
+}
+
+func (s *Store) replicas() int {
+	if s.server != nil {
+		return 1
+	}
+	if s.opts.Replicas > 0 {
+		return s.opts.Replicas
+	}
+	if len(s.nc.DiscoveredServers())+1 >= 3 {
+		return 3
+	}
+	return 1
+}
+
+func (s *Store) mayCreate(what string) error {
+	if s.server == nil && !s.opts.Manage {
+		return fmt.Errorf("%s is missing at %s and --nats-manage is never: ask the administrator to create it", what, s.where())
+	}
+	return nil
+}
+
+func (s *Store) ensureStream(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
+	st, err := s.js.Stream(ctx, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if err := s.mayCreate("stream " + want.Name); err != nil {
+			return nil, err
+		}
+		if st, err = s.js.CreateStream(ctx, want); err != nil {
+			return nil, fmt.Errorf("create stream %s: %w", want.Name, err)
+		}
+		return st, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read stream %s: %w", want.Name, err)
+	}
+	have := st.CachedInfo().Config
+	if diff := promised(have, want); len(diff) > 0 {
+		return nil, fmt.Errorf("stream %s at %s cannot keep our promises:\n    %s", want.Name, s.where(), strings.Join(diff, "\n    "))
+	}
+	if s.opts.ReadOnly || have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && have.Replicas == want.Replicas && have.AllowAtomicPublish == want.AllowAtomicPublish {
+		return st, nil
+	}
+	if have.Metadata["newsmonitor"] == "" || (s.server == nil && !s.opts.Manage) {
+		s.log.Warn("stream has other limits than the flags say; they stay, as it is not ours to change", "stream", want.Name,
+			"max_age", have.MaxAge, "want_max_age", want.MaxAge, "max_bytes", have.MaxBytes, "want_max_bytes", want.MaxBytes)
+		return st, nil
+	}
+	changed := have // everything else as it is
+	changed.MaxAge, changed.MaxBytes, changed.Replicas, changed.AllowAtomicPublish = want.MaxAge, want.MaxBytes, want.Replicas, want.AllowAtomicPublish
+	if st, err = s.js.UpdateStream(ctx, changed); err != nil {
+		return nil, fmt.Errorf("change the limits of stream %s: %w", want.Name, err)
+	}
+	return st, nil
+}
+
+// promised compares what once-only alerts rest on, field by field.
+func promised(have, want jetstream.StreamConfig) (diff []string) {
+	field := func(name string, h, w any) {
+		if hs, ws := fmt.Sprint(h), fmt.Sprint(w); hs != ws {
+			diff = append(diff, fmt.Sprintf("%s: have %s, want %s", name, hs, ws))
+		}
+	}
+	sorted := func(s []string) []string { return slices.Sorted(slices.Values(s)) }
+	field("subjects", sorted(have.Subjects), sorted(want.Subjects))
+	transform := func(t *jetstream.SubjectTransformConfig) string {
+		if t == nil {
+			return "none"
+		}
+		return t.Source + " to " + t.Destination
+	}
+	field("subject transform", transform(have.SubjectTransform), transform(want.SubjectTransform))
+	republish := func(r *jetstream.RePublish) string {
+		if r == nil {
+			return "none"
+		}
+		return fmt.Sprintf("%s to %s, headers only %t", r.Source, r.Destination, r.HeadersOnly)
+	}
+	field("republish", republish(have.RePublish), republish(want.RePublish))
+	field("messages per subject", have.MaxMsgsPerSubject, want.MaxMsgsPerSubject)
+	field("discard", have.Discard, want.Discard)
+	field("storage", have.Storage, want.Storage)
+	field("direct reads", have.AllowDirect, want.AllowDirect)
+	return diff
+}

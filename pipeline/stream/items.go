@@ -1,0 +1,267 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+
+	"newsmonitor/pipeline/feed"
+	"newsmonitor/pipeline/poll"
+)
+
+// Items is ITEMS: each revision of each item, in the order of its arrival.
+type Items struct{ s *Store }
+
+func (s *Store) Items() *Items { return &Items{s} }
+
+// batchFrom is the number of new items from which one atomic batch is cheaper
+// than single messages: a batch costs about five fsyncs whatever its size.
+const batchFrom = 10
+
+// batchMax is the server's limit.
+const batchMax = 1000
+
+// Append stores item revisions and returns their sequences. It may be repeated
+// by anyone at any time: a revision that is there already is left alone.
+func (i *Items) Append(ctx context.Context, drafts []poll.Draft) ([]uint64, error) {
+	seqs := make([]uint64, 0, len(drafts))
+	for len(drafts) > 0 {
+		chunk := drafts[:min(len(drafts), batchMax)]
+		drafts = drafts[len(chunk):]
+		if len(chunk) >= batchFrom && i.s.level >= 2 {
+			if got, err := i.batch(ctx, chunk); err == nil {
+				seqs = append(seqs, got...)
+				continue
+			} // a batch fails whole and does not say why: singles do
+		}
+		for _, d := range chunk {
+			seq, err := i.append(ctx, d)
+			if err != nil {
+				return nil, err
+			}
+			seqs = append(seqs, seq)
+		}
+	}
+	return seqs, nil
+}
+
+func (i *Items) message(d poll.Draft) (msg *nats.Msg, subject string, err error) {
+	subject = i.s.names.prefix + ".items." + d.Item.Feed + "." + d.Item.Key
+	msg = nats.NewMsg("in." + subject)
+	msg.Header.Set("Content-Type", "application/json")
+	// What NATS refuses for its size would be offered for ever: cut instead.
+	for it := d.Item; ; it = halved(it) {
+		if msg.Data, err = marshal(it); err != nil {
+			return nil, "", fmt.Errorf("encode item %s of feed %s: %w", d.Item.Key, d.Item.Feed, err)
+		}
+		if len(msg.Data) <= maxItem || it.Content == "" && len(it.Authors)+len(it.Categories) == 0 {
+			return msg, subject, nil
+		}
+	}
+}
+
+// maxItem is the size of an encoded item, in bytes: below the server's 1 MiB,
+// with room for headers.
+const maxItem = 1000 << 10
+
+// halved drops the second half of the content, or the lists when there is none.
+func halved(it feed.Item) feed.Item {
+	cut := "content"
+	if it.Content != "" {
+		it.Content = strings.ToValidUTF8(it.Content[:len(it.Content)/2], "")
+	} else {
+		it.Authors, it.Categories, cut = []string{}, []string{}, "authors"
+	}
+	if !slices.Contains(it.Cut, cut) {
+		it.Cut = append(slices.Clone(it.Cut), cut)
+	}
+	return it
+}
+
+func (i *Items) append(ctx context.Context, d poll.Draft) (uint64, error) {
+	msg, subject, err := i.message(d)
+	if err != nil {
+		return 0, err
+	}
+	ack, err := i.s.publish(ctx, msg, d.After, subject)
+	if !wrongLastSequence(err) {
+		if err != nil {
+			return 0, fmt.Errorf("append item %s of feed %s: %w", d.Item.Key, d.Item.Feed, err)
+		}
+		return ack.Sequence, nil
+	}
+	i.s.metrics.conflicts.WithLabelValues("items").Inc()
+	// Refused. Either it is ours already, or it aged out, or somebody is ahead.
+	last, err := i.s.items.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		if ack, err = i.s.publish(ctx, msg, 0, subject); err == nil {
+			return ack.Sequence, nil
+		}
+		if wrongLastSequence(err) {
+			return 0, poll.ErrAhead
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("append item %s of feed %s: %w", d.Item.Key, d.Item.Feed, err)
+	}
+	var stored feed.Item
+	if err := json.Unmarshal(last.Data, &stored); err != nil {
+		return 0, fmt.Errorf("read item %s of feed %s: %w", d.Item.Key, d.Item.Feed, err)
+	}
+	if stored.Revision == d.Item.Revision {
+		return last.Sequence, nil
+	}
+	return 0, fmt.Errorf("item %s of feed %s: %w", d.Item.Key, d.Item.Feed, poll.ErrAhead)
+}
+
+// Last says what is stored of an item: poll asks when it was refused although
+// nobody is ahead.
+func (i *Items) Last(ctx context.Context, feedID, key string) (sequence uint64, revision string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	m, err := i.s.items.GetLastMsgForSubject(ctx, i.s.names.prefix+".items."+feedID+"."+key)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, "", nil
+	}
+	if err != nil {
+		return 0, "", fmt.Errorf("read item %s of feed %s: %w", key, feedID, err)
+	}
+	var it feed.Item
+	if err := json.Unmarshal(m.Data, &it); err != nil {
+		return 0, "", fmt.Errorf("read item %s of feed %s: %w", key, feedID, err)
+	}
+	return m.Sequence, it.Revision, nil
+}
+
+// batch appends all drafts or none (ADR-50; the Go client has no call for it).
+func (i *Items) batch(ctx context.Context, drafts []poll.Draft) ([]uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	id := nuid.Next()
+	for k, d := range drafts {
+		msg, _, err := i.message(d)
+		if err != nil {
+			return nil, err
+		}
+		msg.Header.Set("Nats-Batch-Id", id)
+		msg.Header.Set("Nats-Batch-Sequence", strconv.Itoa(k+1))
+		msg.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(d.After, 10))
+		last := k == len(drafts)-1
+		if last {
+			msg.Header.Set("Nats-Batch-Commit", "1")
+		}
+		if k > 0 && !last { // the first and the last are answered, the others not
+			if err := i.s.nc.PublishMsg(msg); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		reply, err := i.s.nc.RequestMsgWithContext(ctx, msg)
+		if err != nil {
+			return nil, err
+		}
+		if !last && len(reply.Data) == 0 {
+			continue
+		}
+		var ack struct {
+			Seq   uint64              `json:"seq"`
+			Count int                 `json:"count"`
+			Error *jetstream.APIError `json:"error"`
+		}
+		if err := json.Unmarshal(reply.Data, &ack); err != nil {
+			return nil, err
+		}
+		if ack.Error != nil {
+			return nil, ack.Error
+		}
+		if !last || ack.Count != len(drafts) {
+			return nil, errors.New("the server took the batch for single messages")
+		}
+		seqs := make([]uint64, len(drafts))
+		for j := range seqs {
+			seqs[j] = ack.Seq - uint64(len(drafts)-1-j)
+		}
+		i.s.metrics.published(nil, time.Time{}, len(drafts))
+		return seqs, nil
+	}
+	return nil, nil
+}
+
+// Each gives fn the items in stream order, from the named reader's place on,
+// until ctx ends.
+func (i *Items) Each(ctx context.Context, reader string, fn func(context.Context, feed.Item) error) error {
+	return i.s.each(ctx, i.s.items, reader, func(ctx context.Context, m jetstream.Msg) error {
+		var it feed.Item
+		if err := json.Unmarshal(m.Data(), &it); err != nil {
+			return fmt.Errorf("%w: %w", errUnreadable, err)
+		}
+		return fn(ctx, it)
+	})
+}
+
+// publish stores a message if the last one that matches the subject filter
+// stands at after.
+func (s *Store) publish(ctx context.Context, msg *nats.Msg, after uint64, filter string) (*jetstream.PubAck, error) {
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	ack, err := s.js.PublishMsg(ctx, msg, jetstream.WithExpectLastSequenceForSubject(after, filter))
+	s.metrics.published(err, start, 1)
+	return ack, err
+}
+
+func wrongLastSequence(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+}
+
+// marshal is json.Marshal without escapes for HTML: they can make a text six
+// times as long, and no page takes our JSON for HTML.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}
+
+// Revisions returns the stored revisions of an item, oldest first.
+func (i *Items) Revisions(ctx context.Context, feedID, key string) ([]feed.Item, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	fail := func(err error) ([]feed.Item, error) {
+		return nil, fmt.Errorf("read the revisions of item %s of feed %s: %w", key, feedID, err)
+	}
+	c, err := i.s.items.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{i.s.names.prefix + ".items." + feedID + "." + key}})
+	if err != nil {
+		return fail(err)
+	}
+	batch, err := c.FetchNoWait(8)
+	if err != nil {
+		return fail(err)
+	}
+	var out []feed.Item
+	for m := range batch.Messages() {
+		var it feed.Item
+		if err := json.Unmarshal(m.Data(), &it); err != nil {
+			return fail(err)
+		}
+		out = append(out, it)
+	}
+	if err := batch.Error(); err != nil {
+		return fail(err)
+	}
+	return out, nil
+}

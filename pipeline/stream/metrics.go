@@ -1,0 +1,240 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	publishes  *prometheus.CounterVec
+	errors     *prometheus.CounterVec
+	duration   prometheus.Histogram
+	conflicts  *prometheus.CounterVec
+	connected  prometheus.Gauge
+	reconnects prometheus.Counter
+	size       *prometheus.GaugeVec
+	limit      *prometheus.GaugeVec
+	messages   *prometheus.GaugeVec
+	lag        *prometheus.GaugeVec
+	oldest     *prometheus.GaugeVec
+	active     *prometheus.GaugeVec
+	damaged    *prometheus.GaugeVec
+	panics     prometheus.Counter
+}
+
+// Panicked counts a panic that another room caught.
+func (s *Store) Panicked() { s.metrics.panics.Inc() }
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return f.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	}
+	m := &metrics{
+		publishes: f.NewCounterVec(prometheus.CounterOpts{Name: "monitor_publishes_total",
+			Help: "Messages offered to the streams, by what became of them."}, []string{"result"}),
+		errors: f.NewCounterVec(prometheus.CounterOpts{Name: "monitor_publish_errors_total",
+			Help: "Messages that the streams did not take, by reason; they are tried again."}, []string{"reason"}),
+		duration: f.NewHistogram(prometheus.HistogramOpts{Name: "monitor_publish_duration_seconds",
+			Help: "Time to the stream's acknowledgement.", Buckets: prometheus.ExponentialBuckets(.0005, 3, 10),
+			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour}),
+		conflicts: f.NewCounterVec(prometheus.CounterOpts{Name: "monitor_append_conflicts_total",
+			Help: "Writes that were refused because somebody else, or we before a crash, had written."}, []string{"stream"}),
+		connected: f.NewGauge(prometheus.GaugeOpts{Name: "monitor_nats_connected", Help: "Whether NATS is connected."}),
+		reconnects: f.NewCounter(prometheus.CounterOpts{Name: "monitor_nats_reconnects_total",
+			Help: "Times that NATS came back."}),
+		size:     gauge("monitor_jetstream_stream_size_bytes", "Bytes that the stream holds.", "stream"),
+		limit:    gauge("monitor_jetstream_stream_limit_bytes", "Bytes from which the stream drops its oldest messages.", "stream"),
+		messages: gauge("monitor_jetstream_stream_messages", "Messages that the stream holds.", "stream"),
+		lag:      gauge("monitor_reader_lag_messages", "Messages that a reader has not done yet.", "reader"),
+		oldest:   gauge("monitor_reader_oldest_timestamp_seconds", "When the oldest message was stored that a reader has not done; absent when it has done all.", "reader"),
+		active:   gauge("monitor_reader_active", "Whether this process does the reading.", "reader"),
+		damaged: gauge("monitor_stream_damaged",
+			"1 when the stream was found to hold less than before, after an unclean stop.", "stream"),
+		panics: f.NewCounter(prometheus.CounterOpts{Name: "monitor_panics_total", Help: "Messages on which the code panicked."}),
+	}
+	for _, r := range []string{"stored", "refused", "error"} {
+		m.publishes.WithLabelValues(r)
+	}
+	for _, r := range []string{"timeout", "no_responders", "full", "max_payload", "permission", "disconnected", "other"} {
+		m.errors.WithLabelValues(r)
+	}
+	for _, s := range []string{"items", "alerts", "feeds"} {
+		m.conflicts.WithLabelValues(s)
+	}
+	for _, s := range []string{"items", "alerts"} {
+		m.damaged.WithLabelValues(s)
+	}
+	m.active.WithLabelValues("raise")
+	m.lag.WithLabelValues("raise")
+	return m
+}
+
+func (m *metrics) published(err error, start time.Time, n int) {
+	switch {
+	case err == nil:
+		m.publishes.WithLabelValues("stored").Add(float64(n))
+		if !start.IsZero() {
+			m.duration.Observe(time.Since(start).Seconds())
+		}
+	case wrongLastSequence(err):
+		m.publishes.WithLabelValues("refused").Add(float64(n))
+	default:
+		m.publishes.WithLabelValues("error").Add(float64(n))
+		m.errors.WithLabelValues(reason(err)).Inc()
+	}
+}
+
+// reason is the bounded label of a publish error.
+func reason(err error) string {
+	var api *jetstream.APIError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		return "timeout"
+	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrNoStreamResponse):
+		return "no_responders"
+	case errors.Is(err, nats.ErrMaxPayload):
+		return "max_payload"
+	case errors.Is(err, nats.ErrPermissionViolation), errors.Is(err, nats.ErrAuthorization):
+		return "permission"
+	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrDisconnected):
+		return "disconnected"
+	case errors.As(err, &api):
+		return "full" // the server answers, and refuses for its own limits
+	}
+	return "other"
+}
+
+// StreamInfo is the state of one stream, for people.
+type StreamInfo struct {
+	Name     string `json:"name"`
+	Messages uint64 `json:"messages"`
+	Bytes    uint64 `json:"bytes"`
+	MaxBytes int64  `json:"max_bytes"`
+	First    uint64 `json:"first"`
+	Last     uint64 `json:"last"`
+}
+
+// Streams returns the state of ITEMS and ALERTS.
+func (s *Store) Streams(ctx context.Context) ([]StreamInfo, error) {
+	var out []StreamInfo
+	for _, st := range []jetstream.Stream{s.items, s.alerts} {
+		i, err := st.Info(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, StreamInfo{i.Config.Name, i.State.Msgs, i.State.Bytes, i.Config.MaxBytes, i.State.FirstSeq, i.State.LastSeq})
+	}
+	return out, nil
+}
+
+// ReaderInfo is how far a reader of ITEMS got, for people.
+type ReaderInfo struct {
+	Owner    string
+	Sequence uint64    // the last item that it has done
+	Lag      uint64    // stored items after that
+	Oldest   time.Time // when the first of those was stored; zero when there is none
+}
+
+// Reader returns how far a reader of ITEMS got.
+func (s *Store) Reader(ctx context.Context, reader string) (ReaderInfo, error) {
+	at, _, err := s.loadPlace(ctx, reader)
+	if err != nil {
+		return ReaderInfo{}, err
+	}
+	info, err := s.items.Info(ctx)
+	if err != nil {
+		return ReaderInfo{}, fmt.Errorf("read the state of %s: %w", s.names.items, err)
+	}
+	r := ReaderInfo{Owner: at.Owner, Sequence: at.Sequence, Lag: info.State.LastSeq - min(at.Sequence, info.State.LastSeq)}
+	if r.Lag > 0 {
+		if m, err := s.items.GetMsg(ctx, max(at.Sequence+1, info.State.FirstSeq)); err == nil {
+			r.Oldest = m.Time
+		}
+	}
+	return r, nil
+}
+
+// observe brings the gauges up to date.
+func (s *Store) observe(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	infos, err := s.Streams(ctx)
+	if err != nil {
+		return // monitor_nats_connected and /readyz tell
+	}
+	for i, label := range []string{"items", "alerts"} {
+		s.metrics.size.WithLabelValues(label).Set(float64(infos[i].Bytes))
+		s.metrics.limit.WithLabelValues(label).Set(float64(infos[i].MaxBytes))
+		s.metrics.messages.WithLabelValues(label).Set(float64(infos[i].Messages))
+	}
+	r, err := s.Reader(ctx, "raise")
+	if err != nil {
+		return
+	}
+	s.metrics.lag.WithLabelValues("raise").Set(float64(r.Lag))
+	s.metrics.oldest.DeleteLabelValues("raise")
+	if !r.Oldest.IsZero() {
+		s.metrics.oldest.WithLabelValues("raise").Set(float64(r.Oldest.UnixMilli()) / 1e3)
+	}
+}
+
+// checkpoint remembers beside the store how far its streams got. After damage
+// on one disk a stream can come up shorter without saying so.
+func (s *Store) checkpoint(ctx context.Context) {
+	infos, err := s.Streams(ctx)
+	if err != nil {
+		return
+	}
+	last := map[string]uint64{}
+	for _, i := range infos {
+		last[i.Name] = i.Last
+	}
+	b, err := json.Marshal(last)
+	if err != nil {
+		return
+	}
+	tmp := s.checkpointFile() + ".tmp"
+	err = os.WriteFile(tmp, b, 0o600)
+	if err == nil {
+		err = os.Rename(tmp, s.checkpointFile())
+	}
+	if err != nil {
+		s.log.Warn("the checkpoint of the streams cannot be written", "err", err)
+	}
+}
+
+func (s *Store) checkpointFile() string { return filepath.Join(s.opts.Dir, "checkpoint.json") }
+
+// checkDamage compares the streams with the last checkpoint.
+func (s *Store) checkDamage(ctx context.Context) {
+	if s.server == nil {
+		return
+	}
+	b, err := os.ReadFile(s.checkpointFile())
+	if err != nil {
+		return // the first start
+	}
+	last := map[string]uint64{}
+	infos, err := s.Streams(ctx)
+	if err != nil || json.Unmarshal(b, &last) != nil {
+		return
+	}
+	for i, label := range []string{"items", "alerts"} {
+		if had := last[infos[i].Name]; infos[i].Last < had {
+			s.metrics.damaged.WithLabelValues(label).Set(1)
+			s.log.Error("the stream holds less than when the daemon last ran: its folder is damaged, or an older copy",
+				"stream", infos[i].Name, "last", infos[i].Last, "had", had)
+		}
+	}
+}
