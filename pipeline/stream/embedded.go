@@ -227,7 +227,11 @@ func (l serverLog) Noticef(f string, v ...any) {
 }
 func (l serverLog) Warnf(f string, v ...any) { l.log.Warn(fmt.Sprintf(f, v...), "from", "nats-server") }
 func (l serverLog) Errorf(f string, v ...any) {
-	l.log.Error(fmt.Sprintf(f, v...), "from", "nats-server")
+	level, line := slog.LevelError, fmt.Sprintf(f, v...)
+	if strings.Contains(line, "Violation") || strings.Contains(line, "uthentication") {
+		level = slog.LevelDebug // a reader's doing, in his own words: not for filling our log with
+	}
+	l.log.Log(context.Background(), level, line, "from", "nats-server")
 }
 func (l serverLog) Fatalf(f string, v ...any) {
 	l.log.Error(fmt.Sprintf(f, v...), "from", "nats-server")
