@@ -1,0 +1,224 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"newsmonitor/pipeline/feed"
+	"newsmonitor/pipeline/poll"
+	"newsmonitor/pipeline/problem"
+	"newsmonitor/pipeline/rule"
+)
+
+// BuiltinName names, in --feeds and --rules, the copy inside the binary.
+const BuiltinName = "builtin"
+
+// Settings are the flags of `run`, as they are used: durations parsed, paths
+// as given. cmd/monitor fills them; its help is their manual.
+type Settings struct {
+	Files Files
+
+	Data       string
+	MaxStore   int64 // bytes
+	KeepItems  time.Duration
+	KeepAlerts time.Duration
+
+	NATS         string // empty: embedded
+	NATSCreds    string
+	NATSReplicas int
+	NATSManage   bool
+	Prefix       string
+	NATSListen   string // host:port or off
+	NATSUsers    string
+	NATSCert     string
+	NATSKey      string
+
+	HTTP           string // host:port or off
+	HTTPTokenFile  string
+	HTTPUserHeader string
+	HTTPTrust      []string
+	HTTPHosts      []string
+
+	Poll     poll.Options
+	Instance string // the deployment, in events and the page
+	Owner    string // this process, in the readers' places
+	Version  string
+}
+
+// Files says which feeds and rules run. Later ones win, by id.
+type Files struct {
+	Feeds   []string    // files, or builtin; empty: ./feeds.yaml if there, else builtin
+	Rules   []string    // folders, or builtin; empty: ./rules if there, else builtin
+	RSSHub  string      // base URL for rsshub: routes, or empty
+	Builtin fs.FS       // feeds.yaml and rules/
+	Extra   []feed.Feed // the demo's own; without Feeds they are all that is watched
+}
+
+// Config is what the files hold, checked: whoever has one need not check it
+// again.
+type Config struct {
+	Feeds    []feed.Feed
+	Rules    *rule.Set
+	FeedsRun []string          // which copies of the feeds run, for log, status and page
+	RulesRun []string          //
+	Problems problem.List      // of files that were refused at a reload, and warnings
+	catalogs map[string]result // last good version of each feeds file
+}
+
+type result struct{ feeds []feed.Feed }
+
+// Load reads all files. The unit of refusal is the file: one with an error
+// keeps its last good version from prev whole, the others are taken. At the
+// start there is no such version; then any error means that there is nothing
+// to run with, and the caller shows Problems.
+func (f Files) Load(prev *Config) (*Config, error) {
+	c := &Config{catalogs: map[string]result{}}
+	var lists [][]feed.Feed
+	for _, name := range f.catalogues() {
+		b, err := f.read(name)
+		if err != nil {
+			c.Problems = append(c.Problems, problem.At(name, nil, "%v", err).WithHint("give another path with --feeds, or --feeds builtin"))
+		}
+		var got []feed.Feed
+		bad := err != nil
+		if !bad {
+			var l problem.List
+			got, l = feed.LoadCatalogue(name, b)
+			c.Problems = append(c.Problems, l...)
+			bad = len(l.Errors()) > 0
+		}
+		if bad && prev != nil {
+			got = prev.catalogs[name].feeds
+		}
+		c.catalogs[name] = result{got}
+		c.FeedsRun = append(c.FeedsRun, name)
+		lists = append(lists, got)
+	}
+	lists = append(lists, f.Extra)
+	for _, fd := range feed.Merge(lists...) {
+		fd, watched, why := feed.Resolve(fd, f.RSSHub)
+		if !watched && fd.Disabled == "" {
+			fd.Disabled = why
+		}
+		c.Feeds = append(c.Feeds, fd)
+	}
+
+	var old *rule.Set
+	if prev != nil {
+		old = prev.Rules
+	}
+	var l problem.List
+	c.Rules, c.RulesRun, l = f.loadRules(old)
+	c.Problems = append(c.Problems, l...)
+	c.Problems.Sort()
+	if errs := c.Problems.Errors(); len(errs) > 0 && prev == nil {
+		return c, errs
+	}
+	return c, nil
+}
+
+// orDefault is what runs without the flag: the file or folder beside us if
+// there is one, else the copy inside the binary.
+func orDefault(names []string, here string) []string {
+	if len(names) > 0 {
+		return names
+	}
+	if _, err := os.Stat(here); err == nil {
+		return []string{here}
+	}
+	return []string{BuiltinName}
+}
+
+// LoadRules reads the rules only.
+func (f Files) LoadRules() (*rule.Set, problem.List) {
+	set, _, l := f.loadRules(nil)
+	return set, l
+}
+
+func (f Files) loadRules(old *rule.Set) (set *rule.Set, run []string, l problem.List) {
+	var dirs []rule.Dir
+	for _, name := range orDefault(f.Rules, "rules") {
+		dir, err := f.dir(name)
+		if err != nil {
+			l = append(l, problem.At(name, nil, "%v", err).WithHint("give another folder with --rules, or --rules builtin"))
+			continue
+		}
+		dirs = append(dirs, rule.Dir{Name: name, FS: dir})
+		run = append(run, name)
+	}
+	var more problem.List
+	if old == nil {
+		set, more = rule.Load(dirs...)
+	} else {
+		set, more = old.Reload(dirs...)
+	}
+	return set, run, append(l, more...)
+}
+
+func (f Files) catalogues() []string {
+	if len(f.Feeds) == 0 && len(f.Extra) > 0 {
+		return nil
+	}
+	return orDefault(f.Feeds, "feeds.yaml")
+}
+
+func (f Files) read(name string) ([]byte, error) {
+	if name == BuiltinName {
+		return fs.ReadFile(f.Builtin, "feeds.yaml")
+	}
+	b, err := os.ReadFile(name)
+	return b, plain(err)
+}
+
+func (f Files) dir(name string) (fs.FS, error) {
+	if name == BuiltinName {
+		return fs.Sub(f.Builtin, "rules")
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, plain(err)
+	}
+	if !info.IsDir() {
+		return nil, errors.New("not a folder")
+	}
+	return os.DirFS(name), nil
+}
+
+// plain drops the path from an error: the place says it already.
+func plain(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// Watched lists the files and folders on the disk that a reload should notice.
+func (f Files) Watched() []string {
+	var out []string
+	for _, name := range slices.Concat(f.catalogues(), orDefault(f.Rules, "rules")) {
+		if name != BuiltinName {
+			out = append(out, filepath.Clean(name))
+		}
+	}
+	return out
+}
+
+// Summary says in words what the configuration holds.
+func (c *Config) Summary() string {
+	watched := 0
+	for _, f := range c.Feeds {
+		if f.Disabled == "" {
+			watched++
+		}
+	}
+	return fmt.Sprintf("%d feeds (%d watched), %d rules in %d channels", len(c.Feeds), watched, len(c.Rules.Rules()), len(c.Rules.Channels()))
+}
+
+// Config returns the configuration of the moment.
+func (m *Monitor) Config() *Config { return m.config.Load() }

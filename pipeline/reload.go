@@ -1,0 +1,145 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	settle  = 250 * time.Millisecond // editors write a file in several steps
+	recheck = 30 * time.Second       // a mounted file or a network folder never notifies
+)
+
+// watch reloads feeds and rules when asked (SIGHUP) or when their files change,
+// until ctx ends. A reload swaps the rule set and gives poll the difference of
+// the catalogue; no stage restarts.
+func (m *Monitor) watch(ctx context.Context, asked <-chan struct{}) error {
+	files := m.settings.Files
+	var notified chan fsnotify.Event
+	if w, err := fsnotify.NewWatcher(); err == nil {
+		defer func() { _ = w.Close() }()
+		for _, dir := range folders(files.Watched()) {
+			_ = w.Add(dir) // what cannot be watched is rechecked
+		}
+		notified = w.Events
+		go func() {
+			for range w.Errors { // rechecked too
+			}
+		}()
+	}
+	before := fingerprint(files.Watched())
+	tick := time.NewTicker(recheck)
+	defer tick.Stop()
+	var settled <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-notified:
+			settled = time.After(settle)
+			continue
+		case <-asked:
+			m.log.Info("reload asked for")
+		case <-settled:
+			settled = nil
+			if now := fingerprint(files.Watched()); now == before {
+				continue
+			}
+		case <-tick.C:
+			if now := fingerprint(files.Watched()); now == before {
+				continue
+			}
+		}
+		before = fingerprint(files.Watched())
+		m.reload()
+	}
+}
+
+// reload loads the files again. What is wrong keeps its last good version.
+func (m *Monitor) reload() {
+	old := m.config.Load()
+	config, err := m.settings.Files.Load(old)
+	if err != nil {
+		m.metrics.reloaded(false)
+		m.log.Error("reload failed; everything stays as it was", "err", err)
+		return
+	}
+	bad := config.Problems.Errors()
+	m.metrics.reloaded(len(bad) == 0)
+	for _, p := range bad {
+		if !slices.Contains(old.Problems, p) {
+			m.log.Warn("a file is refused and keeps its last good version", "problem", p.String())
+		}
+	}
+	m.use(config, old)
+	m.log.Info("reloaded", "config", config.Summary(), "problems", len(bad))
+}
+
+// use makes a configuration the one of the moment.
+func (m *Monitor) use(config, old *Config) {
+	m.config.Store(config)
+	m.poller.Update(config.Feeds)
+	channels, rules := slugs(config)
+	m.raiser.Metrics.Expect(channels, rules)
+	if old != nil {
+		_, had := slugs(old)
+		m.raiser.Metrics.Forget(slices.DeleteFunc(had, func(id string) bool { return slices.Contains(rules, id) }))
+	}
+}
+
+func slugs(c *Config) (channels, rules []string) {
+	for _, ch := range c.Rules.Channels() {
+		channels = append(channels, ch.Slug)
+	}
+	for _, r := range c.Rules.Rules() {
+		if r.Disabled == "" {
+			rules = append(rules, r.ID)
+		}
+	}
+	return channels, rules
+}
+
+// folders returns what to watch: folders, as a file that is replaced takes its
+// watch with it.
+func folders(paths []string) (out []string) {
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil || !info.IsDir() {
+			out = append(out, filepath.Dir(p))
+			continue
+		}
+		_ = filepath.WalkDir(p, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				out = append(out, path)
+			}
+			return nil
+		})
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// fingerprint changes when a file's name or content does.
+func fingerprint(paths []string) string {
+	h := sha256.New()
+	for _, p := range paths {
+		_ = filepath.WalkDir(p, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return nil
+			}
+			b, err := os.ReadFile(path)
+			fmt.Fprintf(h, "%s\x00%d\x00%v\x00", path, len(b), err)
+			h.Write(b)
+			return nil
+		})
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}

@@ -1,0 +1,127 @@
+package pipeline
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"newsmonitor/pipeline/alert"
+	"newsmonitor/pipeline/feed"
+	"newsmonitor/pipeline/poll"
+	"newsmonitor/pipeline/stream"
+	"newsmonitor/pipeline/web"
+)
+
+// newWeb gives the web room its views of the others.
+func (m *Monitor) newWeb() (*web.Server, error) {
+	s := m.settings
+	var trust []netip.Prefix
+	for _, t := range s.HTTPTrust {
+		p, err := netip.ParsePrefix(t)
+		if err != nil {
+			return nil, err
+		}
+		trust = append(trust, p)
+	}
+	srv, err := web.New(web.Config{
+		Addr: s.HTTP, TokenFile: s.HTTPTokenFile, UserHeader: s.HTTPUserHeader, Trust: trust, Hosts: s.HTTPHosts,
+		Alerts: alertLog{m.store.Alerts()}, Revisions: m.store.Items().Revisions,
+		Query: m.query, Feeds: m.feeds, Rules: m.rules, Status: m.status, Ready: m.store.Ready,
+		Metrics: m.registry, Log: m.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = srv.Listen()
+	return srv, err
+}
+
+// alertLog is the store's ALERTS in the web room's words.
+type alertLog struct{ *stream.Alerts }
+
+func (l alertLog) Last(ctx context.Context) (first, last uint64, err error) { return l.Bounds(ctx) }
+
+func (l alertLog) Get(ctx context.Context, seq uint64) (alert.Stored, error) {
+	st, err := l.Alerts.Get(ctx, seq)
+	if err == nil && st.Sequence == 0 {
+		return st, web.ErrGone
+	}
+	return st, err
+}
+
+// query compiles q=, the rules' language over what an event tells of its item.
+func (m *Monitor) query(q string) (func(alert.Event) bool, error) {
+	compiled, problems := m.config.Load().Rules.Query(q)
+	if errs := problems.Errors(); len(errs) > 0 {
+		return nil, errs
+	}
+	return func(e alert.Event) bool {
+		it := e.Data.Item
+		_, ok := compiled.Match(feed.Item{Feed: it.Feed, Title: it.Title, Summary: it.Summary, Link: it.Link,
+			Authors: it.Authors, Language: it.Language, Source: e.Data.Source})
+		return ok
+	}, nil
+}
+
+func (m *Monitor) feeds() []web.FeedStatus {
+	var out []web.FeedStatus
+	for _, st := range m.poller.Snapshot() {
+		f := st.Feed
+		text := st.Error
+		if text != "" && st.Advice != "" {
+			text += ". " + st.Advice
+		}
+		out = append(out, web.FeedStatus{
+			ID: f.ID, Title: f.Title, URL: f.URL, NewURL: st.NewURL, Kind: f.Kind, Tier: f.Tier, Country: f.Country,
+			Language: f.Language, Tags: f.Tags, State: st.State, Since: st.Since, Reason: st.Reason, Text: text,
+			Failures: st.Failures, Disabled: st.NotWatched, LastSuccess: st.LastSuccess, LastNewItem: st.LastNewItem,
+			LastPoll: st.LastPoll, NextDue: st.NextDue, IntervalSeconds: st.Interval.Seconds(),
+		})
+	}
+	return out
+}
+
+func (m *Monitor) rules() []web.RuleInfo {
+	set := m.config.Load().Rules
+	titles := map[string]string{}
+	for _, c := range set.Channels() {
+		titles[c.Slug] = c.Title
+	}
+	var out []web.RuleInfo
+	for _, r := range set.Rules() {
+		out = append(out, web.RuleInfo{
+			ID: r.ID, Title: r.Title, Channel: r.Channel, ChannelTitle: titles[r.Channel], Severity: string(r.Severity),
+			Version: r.Version, File: r.File, Match: r.Query, Unless: r.Unless, Budget: r.Budget, Disabled: r.Disabled,
+			References: r.References,
+		})
+	}
+	return out
+}
+
+func (m *Monitor) status() web.Status {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	config := m.config.Load()
+	st := web.Status{
+		Version: m.settings.Version, Instance: m.settings.Instance, Started: m.started, Uptime: time.Since(m.started).Seconds(),
+		Feeds: map[string]int{}, Copies: web.Copies{Feeds: config.FeedsRun, Rules: config.RulesRun}, Problems: config.Problems,
+		NATS: web.NATSStatus{URL: m.store.ClientURL(), Embedded: m.settings.NATS == "", Connected: m.store.Ready(ctx) == nil, Prefix: m.settings.Prefix},
+	}
+	_, rules := slugs(config)
+	st.Rules = len(rules)
+	for _, s := range poll.AllStates {
+		st.Feeds[s] = 0
+	}
+	for _, f := range m.poller.Snapshot() {
+		st.Feeds[f.State]++
+	}
+	if infos, err := m.store.Streams(ctx); err == nil {
+		for _, i := range infos {
+			st.Streams = append(st.Streams, web.StreamStatus{Name: i.Name, Messages: i.Messages, Bytes: i.Bytes, Limit: i.MaxBytes, First: i.First, Last: i.Last})
+		}
+	}
+	if r, err := m.store.Reader(ctx, "raise"); err == nil {
+		st.Readers = append(st.Readers, web.ReaderStatus{Name: "raise", Owner: r.Owner, Sequence: r.Sequence, Lag: r.Lag, Oldest: r.Oldest})
+	}
+	return st
+}
