@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"newsmonitor/pipeline/poll"
+	"newsmonitor/pipeline/web"
+)
+
+type statusCmd struct {
+	server
+	JSON bool `name:"json" help:"As JSON."`
+}
+
+func (statusCmd) Help() string {
+	return `Exit code 0 when the daemon is ready, 1 when it is not or does not answer.
+
+Example:
+    monitor status --server http://monitor.example.org:8080 --token-file token`
+}
+
+func (c *statusCmd) Run(ctx context.Context, t terminal) error {
+	var st web.Status
+	if err := c.get(ctx, "/api/v1/status", &st); err != nil {
+		return err
+	}
+	if c.JSON {
+		if err := json.NewEncoder(t.out).Encode(st); err != nil {
+			return err
+		}
+	} else {
+		var live struct{ Feeds []web.FeedStatus }
+		if err := c.get(ctx, "/api/v1/feeds", &live); err != nil {
+			return err
+		}
+		c.show(t, st, live.Feeds)
+	}
+	if st.Ready != "yes" {
+		return errQuiet
+	}
+	return nil
+}
+
+func (c *statusCmd) show(t terminal, st web.Status, feeds []web.FeedStatus) {
+	now, paint := time.Now(), styleFor(t.out)
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(t.out, "%-10s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("daemon", "newsmonitor %s, instance %s, up %s", safe(st.Version), safe(st.Instance), short(time.Duration(st.Uptime)*time.Second))
+	line("ready", "%s", safe(st.Ready))
+	var states []string
+	total := 0
+	for _, s := range poll.AllStates {
+		if n := st.Feeds[s]; n > 0 {
+			states = append(states, fmt.Sprintf("%d %s", n, s))
+		}
+		total += st.Feeds[s]
+	}
+	line("feeds", "%d: %s (%s)", total, strings.Join(states, ", "), strings.Join(st.Copies.Feeds, ", "))
+	line("rules", "%d (%s)", st.Rules, strings.Join(st.Copies.Rules, ", "))
+	nats := "external"
+	if st.NATS.Embedded {
+		nats = "embedded"
+	}
+	if !st.NATS.Connected {
+		nats += ", AWAY"
+	}
+	where := st.NATS.URL
+	if where == "" {
+		where = "not listening"
+	}
+	line("nats", "%s (%s), alerts on %s.alerts.>", safe(where), nats, st.NATS.Prefix)
+	for _, s := range st.Streams {
+		line(strings.ToLower(s.Name), "%d messages, %s of %s", s.Messages, bytesText(s.Bytes), bytesText(uint64(max(0, s.Limit))))
+	}
+	for _, r := range st.Readers {
+		line("reader", "%s is %d items behind", r.Name, r.Lag)
+	}
+	for _, p := range st.Problems {
+		line("problem", "%s", safe(p.String()))
+	}
+	shown := 0
+	for _, f := range feeds {
+		if f.State != poll.StateFailing && f.State != poll.StateGone {
+			continue
+		}
+		if shown++; shown > 10 {
+			continue
+		}
+		line(f.State, "%s %s", paint.bold(f.ID), safe(head(f.Text, 140))+" (last good: "+ago(f.LastSuccess, now)+")")
+	}
+	if shown > 10 {
+		line("", "and %d more: monitor feeds list", shown-10)
+	}
+}
