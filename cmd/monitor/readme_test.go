@@ -1,0 +1,49 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// block returns the indented block of the README that begins with a line.
+func block(t *testing.T, readme, begin string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(readme, "\n    "+begin+"\n")
+	if !ok {
+		t.Fatalf("README has no block that begins with %q", begin)
+	}
+	out := begin + "\n"
+	for line := range strings.Lines(rest) {
+		text, indented := strings.CutPrefix(line, "    ")
+		if !indented {
+			break
+		}
+		out += text
+	}
+	return out
+}
+
+// TestReadme: the feed and the rule that the README shows are right, so that
+// who copies them begins with something that works.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "feeds.yaml"), block(t, string(b), "feeds:"))
+	if err := os.Mkdir(filepath.Join(dir, "rules"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "rules", "chips.yaml"), block(t, string(b), "channel: chips"))
+	cmd := exec.Command("monitor", "check")
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "fine: 1 feeds (1 watched), 1 rules in 1 channels") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
