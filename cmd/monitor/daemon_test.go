@@ -78,7 +78,8 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// TestStopsOnSignal: SIGTERM and Ctrl-C end the daemon within 10 s, exit 0.
+// TestStopsOnSignal: SIGHUP reloads; SIGTERM and Ctrl-C end the daemon within
+// 10 s, exit 0.
 func TestStopsOnSignal(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -93,6 +94,11 @@ func TestStopsOnSignal(t *testing.T) {
 			if line := p.says(t, "newsmonitor runs"); !strings.Contains(line, "feeds=[feeds.yaml] rules=[builtin]") {
 				t.Errorf("the log does not say which copies run: %s", line)
 			}
+			if err := p.Process.Signal(syscall.SIGHUP); err != nil {
+				t.Fatal(err)
+			}
+			p.says(t, "reload asked for")
+			p.says(t, "reloaded")
 			at := time.Now()
 			if err := p.Process.Signal(sig); err != nil {
 				t.Fatal(err)

@@ -146,6 +146,11 @@ func (c *runCmd) Run(ctx context.Context, t terminal) error {
 	if c.Once {
 		s.HTTP, s.NATSListen = "off", "off"
 	}
+	hup := make(chan os.Signal, 1)
+	if len(hangup) > 0 {
+		signal.Notify(hup, hangup...) // from the start: unheard it would end us
+		defer signal.Stop(hup)
+	}
 	m, err := pipeline.Open(ctx, s, logger)
 	if err != nil {
 		return configError(err)
@@ -160,9 +165,6 @@ func (c *runCmd) Run(ctx context.Context, t terminal) error {
 	}
 	logger.Info("newsmonitor runs", "version", versionText(), "config", m.Config().Summary(), "feeds", m.Config().FeedsRun,
 		"rules", m.Config().RulesRun, "page", place.HTTP, "nats", place.NATS)
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, hangup...)
-	defer signal.Stop(hup)
 	reload := make(chan struct{})
 	go func() {
 		for range hup {

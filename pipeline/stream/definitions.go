@@ -1,7 +1,9 @@
 package stream
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -97,7 +99,7 @@ func (s *Store) ensure(ctx context.Context) error {
 	for _, want := range s.bucketConfigs(replicas) {
 		kv, err := s.js.KeyValue(ctx, want.Bucket)
 		if errors.Is(err, jetstream.ErrBucketNotFound) {
-			if err := s.mayCreate("bucket " + want.Bucket); err != nil {
+			if err := s.mayCreate("bucket "+want.Bucket, want); err != nil {
 				return err
 			}
 			kv, err = s.js.CreateKeyValue(ctx, want)
@@ -127,17 +129,26 @@ func (s *Store) replicas() int {
 	return 1
 }
 
-func (s *Store) mayCreate(what string) error {
-	if s.server == nil && !s.opts.Manage {
-		return fmt.Errorf("%s is missing at %s and --nats-manage is never: ask the administrator to create it", what, s.where())
+// mayCreate says no with the definition that the administrator needs.
+func (s *Store) mayCreate(what string, definition any) error {
+	if s.server != nil || s.opts.Manage {
+		return nil
 	}
-	return nil
+	b, err := marshal(definition)
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := json.Indent(&text, b, "", "  "); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s is missing at %s and --nats-manage is never; the administrator can create it from this:\n%s", what, s.where(), &text)
 }
 
 func (s *Store) ensureStream(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
 	st, err := s.js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		if err := s.mayCreate("stream " + want.Name); err != nil {
+		if err := s.mayCreate("stream "+want.Name, want); err != nil {
 			return nil, err
 		}
 		if st, err = s.js.CreateStream(ctx, want); err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
@@ -465,6 +466,61 @@ func TestOpenErrors(t *testing.T) {
 				t.Errorf("error %q shows the password", err)
 			}
 		})
+	}
+}
+
+// TestExternal: somebody else's server holds the streams; it goes away and comes
+// back, and we go on by ourselves.
+func TestExternal(t *testing.T) {
+	t.Parallel()
+	so := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true}
+	boot := func() *server.Server {
+		ns, err := server.NewServer(so)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go ns.Start()
+		if !ns.ReadyForConnections(20 * time.Second) {
+			t.Fatal("the external server does not start")
+		}
+		return ns
+	}
+	ns := boot()
+	so.Port = ns.Addr().(*net.TCPAddr).Port
+	o := options(t)
+	o.URL = ns.ClientURL()
+	if _, err := Open(t.Context(), o); err == nil || !strings.Contains(err.Error(), "stream ITEMS is missing") || !strings.Contains(err.Error(), `"in.news.items.>"`) {
+		t.Errorf("with --nats-manage never: %v; want the definition", err)
+	}
+	o.Manage, o.Registry = true, prometheus.NewRegistry()
+	s := open(t, o)
+	if _, err := s.Items().Append(t.Context(), []poll.Draft{draft("a", "r1", 0)}); err != nil {
+		t.Fatal(err)
+	}
+	ns.Shutdown()
+	ns.WaitForShutdown()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for s.Ready(ctx) == nil {
+		if !pause(ctx, 10*time.Millisecond) {
+			t.Fatal("still ready without its server")
+		}
+	}
+	if err := s.Ready(ctx); err == nil || !strings.Contains(err.Error(), "is away") {
+		t.Errorf("the reason is %v", err)
+	}
+	ns = boot()
+	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
+	for s.Ready(ctx) != nil {
+		if !pause(ctx, 10*time.Millisecond) {
+			t.Fatal("not ready again")
+		}
+	}
+	if _, err := s.Items().Append(ctx, []poll.Draft{draft("a", "r1", 0), draft("b", "r1", 0)}); err != nil {
+		t.Errorf("append after the server came back: %v", err)
+	}
+	if n := count(t, s.items); n != 2 {
+		t.Errorf("ITEMS holds %d messages, want 2", n)
 	}
 }
 
