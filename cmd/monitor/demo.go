@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -8,6 +9,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nuid"
@@ -79,8 +82,7 @@ func (c *demoCmd) Run(ctx context.Context, t terminal) (err error) {
 	}
 	st := styleFor(t.out)
 	ignorePipe() // or a reader that goes away, as head does, would keep us from cleaning up
-	out := &printer{w: t.out}
-	t.out = out
+	t.out = &printer{w: t.out}
 	fmt.Fprintf(t.out, `%s
 %s
 
@@ -98,13 +100,14 @@ func (c *demoCmd) Run(ctx context.Context, t terminal) (err error) {
 	defer stop()
 	g.Go(func() error { return m.Run(work, nil) })
 	listening := make(chan struct{})
-	alerts := 0
+	var alerts atomic.Int64
 	g.Go(func() error {
 		return stream.Watch(work, place.NATS, "", "news", nil, nil, func() { close(listening) }, func(a alert.Stored) error {
-			alerts++
-			showAlert(t.out, st, a.Event)
-			fmt.Fprintln(t.out)
-			return out.err
+			alerts.Add(1)
+			var b bytes.Buffer // in one piece, as others print too
+			showAlert(&b, st, a.Event)
+			_, err := fmt.Fprintln(t.out, b.String())
+			return err
 		})
 	})
 	g.Go(func() error {
@@ -120,7 +123,7 @@ func (c *demoCmd) Run(ctx context.Context, t terminal) (err error) {
 			return nil
 		case <-time.After(story.Length(c.Pace) + 3*time.Second):
 		}
-		fmt.Fprintf(t.out, "%s\n", st.bold(fmt.Sprintf("The story is told: %d alerts.", alerts)))
+		fmt.Fprintf(t.out, "%s\n", st.bold(fmt.Sprintf("The story is told: %d alerts.", alerts.Load())))
 		if c.End {
 			stop()
 			return nil
@@ -135,13 +138,17 @@ func (c *demoCmd) Run(ctx context.Context, t terminal) (err error) {
 	return err
 }
 
-// printer remembers that nobody reads any more.
+// printer takes whole pieces from several goroutines, and remembers that nobody
+// reads any more.
 type printer struct {
+	mu  sync.Mutex // guards both
 	w   io.Writer
 	err error
 }
 
 func (p *printer) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.err == nil {
 		_, p.err = p.w.Write(b)
 	}

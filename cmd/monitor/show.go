@@ -77,7 +77,7 @@ func because(st style, r rule.Match) string {
 	for text := r.Snippet; text != ""; {
 		at, word := len(text), ""
 		for _, w := range words {
-			if i := strings.Index(text, w); i >= 0 && i < at {
+			if i := wordIndex(text, w); i >= 0 && i < at {
 				at, word = i, w
 			}
 		}
@@ -86,6 +86,24 @@ func because(st style, r rule.Match) string {
 	}
 	return b.String()
 }
+
+// wordIndex is strings.Index that finds no Latin word inside another.
+func wordIndex(text, word string) int {
+	for from := 0; ; {
+		i := strings.Index(text[from:], word)
+		if i < 0 {
+			return -1
+		}
+		i += from
+		end := i + len(word)
+		if (i == 0 || !letter(text[i-1]) || !letter(word[0])) && (end == len(text) || !letter(text[end]) || !letter(word[len(word)-1])) {
+			return i
+		}
+		from = i + 1
+	}
+}
+
+func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // marked returns a field's text with the matched words marked.
 func marked(st style, d alert.Data, field, text string) string {
