@@ -19,19 +19,12 @@ import (
 // memory only: no other program can take it for the daemon. The transport asks
 // it; whoever calls done ends it.
 func Offline(ctx context.Context, dir string, log *slog.Logger) (_ http.RoundTripper, done func(), err error) {
-	if _, err := os.Stat(filepath.Join(dir, "jetstream")); err != nil {
-		return nil, nil, fmt.Errorf("%s holds no store", dir)
-	}
-	s := Settings{Data: dir, MaxStore: 8 << 30, NATSListen: "off", HTTP: "127.0.0.1:0"}
-	m := &Monitor{settings: s, log: log, registry: newRegistry()}
-	o := s.store(log, m.registry)
-	o.KeepItems, o.KeepAlerts = stream.Unlimited, stream.Unlimited
-	o.ReadOnly = true
-	if m.store, err = stream.Open(ctx, o); err != nil {
+	m, err := openOffline(ctx, dir, log)
+	if err != nil {
 		return nil, nil, err
 	}
 	l := newMemory()
-	srv, err := web.New(web.Config{Addr: s.HTTP, Listener: l, Alerts: alertLog{m.store.Alerts()}, Revisions: m.store.Items().Revisions,
+	srv, err := web.New(web.Config{Addr: m.settings.HTTP, Listener: l, Alerts: alertLog{m.store.Alerts()}, Revisions: m.store.Items().Revisions,
 		Ready: m.store.Ready, Metrics: m.registry, Log: log})
 	if err != nil {
 		m.Close()
@@ -45,6 +38,32 @@ func Offline(ctx context.Context, dir string, log *slog.Logger) (_ http.RoundTri
 		work.Wait()
 		m.Close()
 	}, nil
+}
+
+// OfflineArchive opens the store under dir to read what it holds.
+func OfflineArchive(ctx context.Context, dir string, log *slog.Logger) (*stream.Archive, func(), error) {
+	m, err := openOffline(ctx, dir, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return m.store.Archive(), m.Close, nil
+}
+
+// openOffline opens a store that is there, without listeners, and changes
+// none of its limits.
+func openOffline(ctx context.Context, dir string, log *slog.Logger) (_ *Monitor, err error) {
+	if _, err := os.Stat(filepath.Join(dir, "jetstream")); err != nil {
+		return nil, fmt.Errorf("%s holds no store", dir)
+	}
+	s := Settings{Data: dir, MaxStore: 8 << 30, NATSListen: "off", HTTP: "127.0.0.1:0"}
+	m := &Monitor{settings: s, log: log, registry: newRegistry()}
+	o := s.store(log, m.registry)
+	o.KeepItems, o.KeepAlerts = stream.Unlimited, stream.Unlimited
+	o.ReadOnly = true
+	if m.store, err = stream.Open(ctx, o); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // memory is a listener that only this process can reach.

@@ -51,6 +51,7 @@ type commands struct {
 	Rules   rulesCmd   `cmd:"" help:"The rules: list, test, match."`
 	Alerts  alertsCmd  `cmd:"" help:"Past alerts."`
 	Watch   watchCmd   `cmd:"" help:"Alerts as they come."`
+	Replay  replayCmd  `cmd:"" help:"Stored items through other rules: what would be raised, gained and lost."`
 	Status  statusCmd  `cmd:"" help:"How the running daemon is doing."`
 	Version versionCmd `cmd:"" help:"The version of this program."`
 }
