@@ -47,3 +47,29 @@ func TestReadme(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 }
+
+// TestReadmeQuotes: what the README shows of the sample subscribers stands in
+// them, and they are run by their own tests.
+func TestReadmeQuotes(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := strings.Split(string(b), "<!-- from ")
+	if len(parts) != 3 {
+		t.Fatalf("README quotes %d files, want 2", len(parts)-1)
+	}
+	for _, p := range parts[1:] {
+		name, rest, _ := strings.Cut(p, " -->\n\n")
+		source, err := os.ReadFile(filepath.Join("../..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain := strings.Join(strings.Fields(string(source)), " ")
+		quote, _, _ := strings.Cut(rest, "\n\n")
+		if !strings.Contains(plain, strings.Join(strings.Fields(quote), " ")) {
+			t.Errorf("%s does not hold what the README quotes:\n%s", name, quote)
+		}
+	}
+}

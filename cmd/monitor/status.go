@@ -81,7 +81,11 @@ func (c *statusCmd) show(t terminal, st web.Status, feeds []web.FeedStatus) {
 		line("reader", "%s is %d items behind", r.Name, r.Lag)
 	}
 	for _, p := range st.Problems {
-		line("problem", "%s", safe(p.String()))
+		text := strings.SplitN(p.String(), "\n", 2)[0]
+		if p.Hint != "" {
+			text += " (" + strings.SplitN(p.Hint, "\n", 2)[0] + ")"
+		}
+		line("problem", "%s", safe(text))
 	}
 	shown := 0
 	for _, f := range feeds {
