@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -86,6 +87,7 @@ func (m *Monitor) reload() {
 // use makes a configuration the one of the moment.
 func (m *Monitor) use(config, old *Config) {
 	m.config.Store(config)
+	debug.FreeOSMemory() // compiling leaves as much garbage as the rules are large
 	m.poller.Update(config.Feeds)
 	channels, rules := slugs(config)
 	m.raiser.Metrics.Expect(channels, rules)
