@@ -33,6 +33,7 @@ type publisher struct {
 	mu    sync.Mutex
 	items []string
 	asked []http.Header
+	down  bool
 	poked chan struct{} // one token a request
 }
 
@@ -46,6 +47,11 @@ func newPublisher(t *testing.T) *publisher {
 func (p *publisher) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.asked = append(p.asked, r.Header.Clone())
+	if p.down {
+		p.mu.Unlock()
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	body := `<?xml version="1.0"?><rss version="2.0"><channel><title>Ministry</title>` + strings.Join(p.items, "") + `</channel></rss>`
 	etag := fmt.Sprintf(`"v%d"`, len(p.items))
 	p.mu.Unlock()
@@ -403,6 +409,37 @@ func TestUnreachable(t *testing.T) {
 	for path, want := range map[string]string{"/livez": "ok", "/readyz": "ok", "/api/v1/feeds": `"reason":"connect"`, "/sources": "no feed; HTML pages only"} {
 		if got := d.get(t, path); !strings.Contains(got, want) {
 			t.Errorf("%s does not say %q: %s", path, want, got)
+		}
+	}
+}
+
+// TestFeedEvents: a feed that turns bad and recovers is told live, as an event
+// that says what to do.
+func TestFeedEvents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.every(t, "100ms")
+	d := start(t, w.settings())
+	sub := d.listen(t, "news.feeds.ministry.>")
+	<-w.pub.poked
+	for i, want := range []string{"failing", "recovered"} {
+		w.pub.mu.Lock()
+		w.pub.down = i == 0
+		w.pub.mu.Unlock()
+		m, err := sub.NextMsg(20 * time.Second)
+		if err != nil {
+			t.Fatalf("no event %s: %v", want, err)
+		}
+		var e struct {
+			SpecVersion, ID, Type, Source, Subject string
+			Data                                   poll.Event
+		}
+		if err := json.Unmarshal(m.Data, &e); err != nil {
+			t.Fatal(err)
+		}
+		if m.Subject != "news.feeds.ministry."+want || e.SpecVersion != "1.0" || e.ID == "" || e.Type != "newsmonitor.feed."+want+".v1" ||
+			e.Source != "/newsmonitor/test/feeds/ministry" || e.Data.Event != want || e.Data.Feed != "ministry" || e.Data.Text == "" {
+			t.Errorf("event %s is %s", want, m.Data)
 		}
 	}
 }
