@@ -8,7 +8,7 @@ import (
 
 // atom reads Atom 1.0 and 0.3.
 func (r *reader) atom(f *atom.Feed, m mended) {
-	r.parsed.Title, r.parsed.Description = f.Title, f.Subtitle
+	r.parsed.Title, r.parsed.Description = f.Title, or(f.Subtitle, extension(f.Extensions, "nm")("info"))
 	r.parsed.Language = or(languageTag(m.language), languageTag(extension(f.Extensions, "dc")("language")))
 	r.base = m.base
 	r.link = alternate(f.Links)
@@ -80,7 +80,7 @@ func atomDraft(e *atom.Entry) draft {
 		}
 	}
 	d.categories = append(d.categories, allOf(e.Extensions, "dc", "subject")...)
-	d.published = []string{e.Published, dc("date"), terms("issued"), terms("created"), extension(e.Extensions, "nm")("created")}
+	d.published = []string{e.Published, dc("date"), terms("issued"), terms("created"), lastOf(e.Extensions, "nm", "created")}
 	d.updated = []string{e.Updated, terms("modified")}
 	return d
 }

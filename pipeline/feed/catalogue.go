@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
-	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/language"
 
 	"newsmonitor/pipeline/problem"
@@ -153,7 +152,7 @@ func (l *loader) feed(i int, w writtenFeed, d writtenDefaults) Feed {
 	}
 	l.agent(path("user_agent"), w.UserAgent)
 	if w.Charset != "" {
-		if _, err := htmlindex.Get(w.Charset); err != nil {
+		if e, _ := lookup(w.Charset); e == nil {
 			l.at(path("charset"), "names are those of the WHATWG Encoding Standard: windows-1251, gb18030, euc-kr", "charset %s is not known", problem.Quote(w.Charset))
 		}
 	}

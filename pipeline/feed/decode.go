@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"errors"
 	"io"
 	"mime"
 	"regexp"
@@ -15,6 +16,9 @@ import (
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/transform"
 )
 
 // maxUnpacked bounds a gzip body inside the body: the fetcher's own limit has
@@ -23,7 +27,7 @@ const maxUnpacked = 32 << 20
 
 // decoded is a body as clean UTF-8, and how it became that.
 type decoded struct {
-	text    string
+	text    []byte // may be a part of the body
 	charset string // WHATWG name that was used
 	repairs []string
 }
@@ -52,8 +56,8 @@ func decode(doc Document) decoded {
 		return d.utf16(b[2:], binary.BigEndian)
 	}
 	if doc.Feed.Charset != "" {
-		if e, err := htmlindex.Get(doc.Feed.Charset); err == nil {
-			return d.use(b, e, doc.Feed.Charset)
+		if e, name := lookup(doc.Feed.Charset); e != nil {
+			return d.use(b, e, name)
 		}
 	}
 	head := b[:min(len(b), 4)]
@@ -74,6 +78,16 @@ func decode(doc Document) decoded {
 		return d.use(b, charmap.CodePage037, "ibm037")
 	}
 
+	if escapesJapanese(b) {
+		// Seven bits that look like sound ASCII; only its escapes tell. WHATWG no
+		// longer guesses it because of scripts; we run none.
+		if e, name := lookup(declaredCharset(b)); name != "iso-2022-jp" || e == nil {
+			if _, name := lookup(httpCharset(doc.ContentType)); name != "iso-2022-jp" {
+				d.repair("charset")
+			}
+		}
+		return d.use(b, japanese.ISO2022JP, "iso-2022-jp")
+	}
 	labels := []string{httpCharset(doc.ContentType), declaredCharset(b)}
 	valid := utf8.Valid(b)
 	for _, label := range labels {
@@ -127,32 +141,39 @@ func (d *decoded) repair(what string) {
 func (d decoded) utf8(b []byte) decoded {
 	d.charset = "utf-8"
 	if utf8.Valid(b) {
-		d.text = string(b)
+		d.text = b
 		return d
 	}
 	d.repair("charset")
-	var s strings.Builder
-	s.Grow(len(b) + len(b)/64)
+	d.text = make([]byte, 0, len(b)+len(b)/64)
 	for len(b) > 0 {
 		r, n := utf8.DecodeRune(b)
 		if r == utf8.RuneError && n <= 1 {
 			r, n = charmap.Windows1252.DecodeByte(b[0]), 1
 		}
-		s.WriteRune(r)
+		d.text = utf8.AppendRune(d.text, r)
 		b = b[n:]
 	}
-	d.text = s.String()
 	return d
 }
 
 func (d decoded) use(b []byte, e encoding.Encoding, name string) decoded {
-	out, err := e.NewDecoder().Bytes(b)
-	if err != nil {
-		d.repair("charset")
-		return d.utf8(b)
+	t, out := e.NewDecoder(), make([]byte, 0, len(b)+len(b)/4+64)
+	for rest := b; ; {
+		w, n, err := t.Transform(out[len(out):cap(out)], rest, true)
+		out, rest = out[:len(out)+w], rest[n:]
+		if errors.Is(err, transform.ErrShortDst) {
+			out = slices.Grow(out, len(out)/4+64)
+			continue
+		}
+		if err != nil {
+			d.repair("charset")
+			return d.utf8(b)
+		}
+		break
 	}
-	d.text, d.charset = strings.ToValidUTF8(string(out), "\uFFFD"), name
-	if strings.Contains(d.text, "\uFFFD") {
+	d.text, d.charset = bytes.ToValidUTF8(out, []byte("\uFFFD")), name
+	if bytes.Contains(d.text, []byte("\uFFFD")) {
 		d.repair("charset")
 	}
 	return d
@@ -163,21 +184,33 @@ func (d decoded) utf16(b []byte, order binary.ByteOrder) decoded {
 		d.repair("charset")
 		b = b[:len(b)-1]
 	}
-	units := make([]uint16, len(b)/2)
-	for i := range units {
-		units[i] = order.Uint16(b[2*i:])
+	d.text, d.charset = make([]byte, 0, len(b)*3/4+64), "utf-16"
+	for len(b) >= 2 {
+		r := rune(order.Uint16(b))
+		b = b[2:]
+		if utf16.IsSurrogate(r) {
+			r2 := rune(0)
+			if len(b) >= 2 {
+				r2 = rune(order.Uint16(b))
+			}
+			if r = utf16.DecodeRune(r, r2); r != utf8.RuneError {
+				b = b[2:]
+			}
+		}
+		d.text = utf8.AppendRune(d.text, r)
 	}
-	d.text, d.charset = string(utf16.Decode(units)), "utf-16"
 	return d
 }
 
 func (d decoded) utf32(b []byte, order binary.ByteOrder) decoded {
-	var s strings.Builder
+	d.text, d.charset = make([]byte, 0, len(b)/2+64), "utf-32"
 	for len(b) >= 4 {
-		s.WriteRune(rune(order.Uint32(b) & 0x7fffffff)) // WriteRune replaces what is no character
+		d.text = utf8.AppendRune(d.text, rune(order.Uint32(b)&0x7fffffff)) // what is no character is replaced
 		b = b[4:]
 	}
-	d.text, d.charset = s.String(), "utf-32"
+	if len(b) > 0 {
+		d.repair("charset")
+	}
 	return d
 }
 
@@ -211,12 +244,23 @@ func declaredCharset(b []byte) string {
 	return ""
 }
 
+// escapesJapanese tells whether b is ISO-2022-JP: no byte above ASCII, and
+// escapes into JIS X 0208 and back.
+func escapesJapanese(b []byte) bool {
+	if bytes.IndexByte(b, 0x1b) < 0 || !bytes.Contains(b, []byte("\x1b$B")) && !bytes.Contains(b, []byte("\x1b$@")) {
+		return false
+	}
+	return (bytes.Contains(b, []byte("\x1b(B")) || bytes.Contains(b, []byte("\x1b(J"))) && ascii(b)
+}
+
 // lookup knows the names of the WHATWG standard, and a few that feeds use.
 func lookup(label string) (encoding.Encoding, string) {
 	label = strings.ToLower(strings.TrimSpace(label))
 	switch label {
-	case "gb-2312", "gb2312-80", "hz-gb-2312", "hz", "cp936":
+	case "gb-2312", "gb2312-80", "cp936":
 		label = "gb18030"
+	case "hz-gb-2312", "hz":
+		return simplifiedchinese.HZGB2312, "hz-gb-2312" // browsers refuse it for what scripts could do; we run none
 	case "windows-31j", "cp932", "ms932", "sjis-win":
 		label = "shift_jis"
 	case "cp949", "ks_c_5601", "uhc":
@@ -258,7 +302,7 @@ func ascii(b []byte) bool {
 
 // mostlyUTF8 tells whether b is UTF-8 with a few bytes gone wrong.
 func mostlyUTF8(b []byte) bool {
-	good, bad := 0, 0
+	good, bad := 0, 0 // bytes
 	for len(b) > 0 {
 		if b[0] < 0x80 {
 			b = b[1:]
@@ -268,7 +312,7 @@ func mostlyUTF8(b []byte) bool {
 		if r == utf8.RuneError && n <= 1 {
 			bad++
 		} else {
-			good++
+			good += n
 		}
 		b = b[n:]
 	}

@@ -9,7 +9,7 @@ import "time"
 // ParserVersion goes into items and poll state. Raise it when the same bytes
 // give other texts than before, so that the first poll after an upgrade only
 // re-learns revisions instead of announcing every item as edited.
-const ParserVersion = 1
+const ParserVersion = 2
 
 // Feed is one entry of feeds.yaml, checked and complete: whoever holds one
 // need not check it again.
@@ -96,11 +96,18 @@ type Item struct {
 
 // Document is a feed's body as it came, after content decoding.
 type Document struct {
-	Feed        Feed      // zero when read outside the catalogue
-	URL         string    // where it came from after redirects; relative links resolve against it
-	ContentType string    // the HTTP header, for its charset
-	Body        []byte    //
-	Fetched     time.Time //
+	Feed        Feed   // zero when read outside the catalogue
+	URL         string // where it came from after redirects; relative links resolve against it
+	ContentType string // the HTTP header, for its charset
+
+	// ContentLanguage and ContentLocation are the HTTP headers, "" where there
+	// are none: the language of what says nothing else, and the address that
+	// the document gives itself.
+	ContentLanguage string
+	ContentLocation string
+
+	Body    []byte    //
+	Fetched time.Time //
 }
 
 // Parsed is what a document holds.

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // The documents are our own.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.*")
+	files, err := filepath.Glob("testdata/*.[xj][ms]*")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no documents in testdata", err)
 	}
@@ -58,4 +58,13 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
+}
+
+func readFixture(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

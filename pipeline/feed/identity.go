@@ -25,7 +25,6 @@ func identify(f Feed, drafts []draft, items []Item) {
 		}
 	}
 	type group struct {
-		n      int
 		titles map[string]bool
 		dated  bool // a title stands in it on several dates
 		told   bool // a title and a date stand in it over several texts
@@ -33,15 +32,21 @@ func identify(f Feed, drafts []draft, items []Item) {
 	groups := map[string]*group{}
 	type titled struct{ value, title, date string }
 	dates, texts := map[titled]string{}, map[titled]string{}
+	number := make(map[string]int, len(items))
 	for i, it := range items {
-		v := value(f, drafts[i], it, onLinks)
-		values[i] = v
+		values[i] = value(f, drafts[i], it, onLinks)
+		number[values[i]]++
+	}
+	for i, it := range items {
+		v := values[i]
+		if number[v] == 1 { // as nearly all are
+			continue
+		}
 		g := groups[v]
 		if g == nil {
 			g = &group{titles: map[string]bool{}}
 			groups[v] = g
 		}
-		g.n++
 		title, date := heading(it), when(drafts[i])
 		if was, ok := dates[titled{v, title, ""}]; ok && was != date {
 			g.dated = true
@@ -54,7 +59,7 @@ func identify(f Feed, drafts []draft, items []Item) {
 	}
 	for i := range items {
 		v := values[i]
-		if g := groups[v]; g.n > 1 && (len(g.titles) > 1 || g.dated || g.told) {
+		if g := groups[v]; g != nil && (len(g.titles) > 1 || g.dated || g.told) {
 			v += "\x00" + heading(items[i])
 			if g.dated || g.told {
 				v += "\x00" + when(drafts[i])
@@ -101,6 +106,23 @@ func when(d draft) string {
 
 // revision is a hash of what a reader sees.
 func revision(it Item) string {
-	sum := sha256.Sum256([]byte(it.Title + "\x00" + it.Summary + "\x00" + it.Content))
-	return hex.EncodeToString(sum[:8])
+	if n := len(it.Title) + len(it.Summary) + len(it.Content); n < 1000 {
+		b := append(make([]byte, 0, 1002), it.Title...)
+		b = append(append(b, 0), it.Summary...)
+		sum := sha256.Sum256(append(append(b, 0), it.Content...))
+		return hex.EncodeToString(sum[:8])
+	}
+	h := sha256.New()
+	piece := make([]byte, 0, 1<<10) // texts are large; a copy of each would be, too
+	for i, s := range []string{it.Title, it.Summary, it.Content} {
+		if i > 0 {
+			_, _ = h.Write([]byte{0})
+		}
+		for len(s) > 0 {
+			piece = append(piece[:0], s[:min(len(s), cap(piece))]...)
+			_, _ = h.Write(piece) // a hash never fails
+			s = s[len(piece):]
+		}
+	}
+	return hex.EncodeToString(h.Sum(piece[:0])[:8])
 }

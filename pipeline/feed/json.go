@@ -3,7 +3,6 @@ package feed
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"strings"
 
 	jsonfeed "github.com/mmcdole/gofeed/json"
@@ -17,20 +16,22 @@ type jsonKind struct {
 	repairs []string
 }
 
-// decodeJSON reads a JSON Feed or RSS in JSON. A document that gofeed refuses,
-// because a member has an odd type or because its end is missing, is read
-// member by member.
-func decodeJSON(body string) (*jsonfeed.Feed, jsonKind) {
-	body = strings.TrimRight(body, "\x00 \t\r\n")
-	if strings.Contains(body[:min(len(body), 200)], `"rss"`) {
+// decodeJSON reads a JSON Feed or RSS in JSON. A document in which a member has
+// an odd type, or whose end is missing, is read member by member.
+func decodeJSON(body []byte) (*jsonfeed.Feed, jsonKind) {
+	body = bytes.TrimRight(body, "\x00 \t\r\n")
+	if bytes.Contains(body[:min(len(body), 200)], []byte(`"rss"`)) {
 		if f, kind := rssInJSON(body); f != nil {
 			return nil, kind
 		}
 	}
 	if body[0] != '{' {
-		return nil, jsonKind{broken: !json.Valid([]byte(body))}
+		return nil, jsonKind{broken: !json.Valid(body)}
 	}
-	f, err := (&jsonfeed.Parser{}).Parse(strings.NewReader(body))
+	if bytes.Count(body, []byte("{")) > 4*maxItems { // whatever they are, most of them are not kept
+		return member(body)
+	}
+	f, err := wired(body)
 	if err == nil {
 		if f.Items == nil && !strings.Contains(f.Version, "jsonfeed.org") {
 			return nil, jsonKind{}
@@ -38,14 +39,80 @@ func decodeJSON(body string) (*jsonfeed.Feed, jsonKind) {
 		return f, jsonKind{}
 	}
 	f, kind := member(body)
+	if f != nil && len(kind.repairs) == 0 {
+		kind.repairs = []string{"markup"}
+	}
 	return f, kind
 }
 
+// The members of a JSON Feed that we keep. gofeed's own types would read the
+// document three times over, for the members that we do not keep.
+type (
+	wireFeed struct {
+		Version     string             `json:"version"`
+		Title       string             `json:"title"`
+		HomePageURL string             `json:"home_page_url"`
+		Description string             `json:"description"`
+		Language    string             `json:"language"`
+		Author      *jsonfeed.Author   `json:"author"`
+		Authors     []*jsonfeed.Author `json:"authors"`
+		Items       []*wireItem        `json:"items"`
+	}
+	wireItem struct {
+		ID            looseText          `json:"id"`
+		URL           string             `json:"url"`
+		ExternalURL   string             `json:"external_url"`
+		Title         string             `json:"title"`
+		ContentHTML   string             `json:"content_html"`
+		ContentText   string             `json:"content_text"`
+		Summary       string             `json:"summary"`
+		DatePublished string             `json:"date_published"`
+		DateModified  string             `json:"date_modified"`
+		Language      string             `json:"language"`
+		Tags          []string           `json:"tags"`
+		Author        *jsonfeed.Author   `json:"author"`
+		Authors       []*jsonfeed.Author `json:"authors"`
+	}
+)
+
+// looseText is a text that many write as a number.
+type looseText string
+
+func (l *looseText) UnmarshalJSON(raw []byte) error {
+	*l = looseText(loose(raw))
+	return nil
+}
+
+// wired reads a JSON Feed that is as the standard wants it.
+func wired(body []byte) (*jsonfeed.Feed, error) {
+	var w wireFeed
+	if err := json.Unmarshal(body, &w); err != nil {
+		return nil, err
+	}
+	f := &jsonfeed.Feed{Version: w.Version, Title: w.Title, HomePageURL: w.HomePageURL, Description: w.Description,
+		Language: w.Language, Author: w.Author, Authors: w.Authors}
+	if w.Items != nil {
+		f.Items = make([]*jsonfeed.Item, 0, min(len(w.Items), maxItems+1))
+	}
+	for _, i := range w.Items[:min(len(w.Items), maxItems+1)] {
+		if i != nil {
+			f.Items = append(f.Items, i.item())
+		}
+	}
+	return f, nil
+}
+
+func (i *wireItem) item() *jsonfeed.Item {
+	return &jsonfeed.Item{ID: string(i.ID), URL: i.URL, ExternalURL: i.ExternalURL, Title: i.Title, ContentHTML: i.ContentHTML,
+		ContentText: i.ContentText, Summary: i.Summary, DatePublished: i.DatePublished, DateModified: i.DateModified,
+		Language: i.Language, Tags: i.Tags, Author: i.Author, Authors: i.Authors}
+}
+
 // member reads a JSON Feed as far as it goes.
-func member(body string) (*jsonfeed.Feed, jsonKind) {
-	d := json.NewDecoder(strings.NewReader(body))
+func member(body []byte) (*jsonfeed.Feed, jsonKind) {
+	d := json.NewDecoder(bytes.NewReader(body))
 	f, ours := &jsonfeed.Feed{}, false
-	kind := jsonKind{repairs: []string{"markup"}}
+	kind := jsonKind{}
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, jsonKind{broken: true}
 	}
@@ -91,7 +158,10 @@ func member(body string) (*jsonfeed.Feed, jsonKind) {
 			if err := d.Decode(&raw); err != nil {
 				return cut()
 			}
-			if i := looseItem(raw); i != nil && len(f.Items) <= maxItems {
+			if len(f.Items) > maxItems {
+				continue
+			}
+			if i := looseItem(raw); i != nil {
 				f.Items = append(f.Items, i)
 			}
 		}
@@ -99,7 +169,7 @@ func member(body string) (*jsonfeed.Feed, jsonKind) {
 			return cut()
 		}
 	}
-	if _, err := d.Token(); err != nil && err != io.EOF {
+	if _, err := d.Token(); err != nil {
 		return cut()
 	}
 	if !ours {
@@ -109,10 +179,11 @@ func member(body string) (*jsonfeed.Feed, jsonKind) {
 }
 
 func looseItem(raw json.RawMessage) *jsonfeed.Item {
-	i := &jsonfeed.Item{}
-	if json.Unmarshal(raw, i) == nil {
-		return i
+	w := &wireItem{}
+	if json.Unmarshal(raw, w) == nil {
+		return w.item()
 	}
+	i := &jsonfeed.Item{}
 	var m map[string]json.RawMessage
 	if json.Unmarshal(raw, &m) != nil {
 		return nil
@@ -160,13 +231,13 @@ func loose(raw json.RawMessage) string {
 }
 
 // rssInJSON reads RSS 2.0 written as JSON: {"rss": {"channel": {..., "item": []}}}.
-func rssInJSON(body string) (*rss.Feed, jsonKind) {
+func rssInJSON(body []byte) (*rss.Feed, jsonKind) {
 	var top struct {
 		RSS struct {
 			Channel map[string]json.RawMessage `json:"channel"`
 		} `json:"rss"`
 	}
-	if err := json.Unmarshal([]byte(body), &top); err != nil || top.RSS.Channel == nil {
+	if err := json.Unmarshal(body, &top); err != nil || top.RSS.Channel == nil {
 		return nil, jsonKind{}
 	}
 	c := top.RSS.Channel

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -56,6 +57,30 @@ func absolute(s, base string) (string, bool) {
 		return "", false
 	}
 	return s, true
+}
+
+// location is what relative links of a document resolve against when nothing
+// in it says so: its own Content-Location (RFC 2557, 5), else where it came
+// from. RFC 9110 (8.7) no longer asks for the former because servers behind
+// proxies name themselves in it: a host that only they can know does not count.
+func location(doc Document) string {
+	l, ok := absolute(doc.ContentLocation, doc.URL)
+	if !ok {
+		return doc.URL
+	}
+	u, err := url.Parse(l)
+	if err != nil {
+		return doc.URL
+	}
+	from, err := url.Parse(doc.URL)
+	host := u.Hostname()
+	if err == nil && strings.EqualFold(host, from.Hostname()) {
+		return l
+	}
+	if _, err := netip.ParseAddr(host); err == nil || !strings.Contains(strings.Trim(host, "."), ".") {
+		return doc.URL
+	}
+	return l
 }
 
 // tidy encodes what must not stand in an address, and a "%" that begins no

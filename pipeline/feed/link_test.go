@@ -67,7 +67,7 @@ func TestItemLink(t *testing.T) {
 		{`<title>t</title><link>/a</link>`, "https://channel.example/a"},
 		{`<title>t</title><link xml:base="https://b.example/d/">a</link>`, "https://b.example/d/a"},
 		{`<title>t</title><guid>https://g.example/1</guid>`, "https://g.example/1"},
-		{`<title>t</title><guid isPermaLink="false">https://g.example/1</guid>`, "https://g.example/1"},
+		{`<title>t</title><guid isPermaLink="false">https://g.example/1</guid>`, ""},
 		{`<title>t</title><guid>urn:1</guid>`, ""},
 		{`<title>t</title><link>javascript:x</link><guid>https://g.example/1</guid>`, "https://g.example/1"},
 		{`<title>t</title><link/><link>https://a.example/2</link>`, "https://a.example/2"},

@@ -1,17 +1,17 @@
 package feed
 
 import (
-	"bytes"
-	"encoding/base64"
-	"html"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 const (
 	maxItems = 10_000 // of one document; the first are kept
 	maxDepth = 1_000  // of markup inside one field
+
+	maxFields = 1_000    // of one item
+	maxShort  = 64 << 10 // bytes of a field that is no long text; far less of it is kept
+	maxDate   = 256      // bytes of a date
 )
 
 // mended is a document as plain XML that every parser reads in the same way:
@@ -43,7 +43,7 @@ func (m *mended) text(s string) string {
 	if !ok {
 		return s
 	}
-	if n, err := strconv.Atoi(number); err == nil && n < len(m.texts) {
+	if n, err := strconv.Atoi(number); err == nil && n >= 0 && n < len(m.texts) {
 		return m.texts[n]
 	}
 	return s
@@ -66,22 +66,27 @@ type mender struct {
 	native string // namespace of the root
 
 	inRoot, inChannel, inItem bool
+	channelEnded              bool
 	rootName                  string
 	itemAt                    int    // where the open item begins in out
 	itemDepth                 int    // depth around it
 	itemWord                  string // what the document calls the open item
 	itemTexts                 int    // texts held before it
+	linkBases, fields         int    // links and fields of the open item so far
 	told                      string // description or summary, whichever the open item had first
 	parent                    string // open field that holds fields, canonical
 	parentRaw                 string
 	field                     string // open field, canonical; "" when none
 	fieldRaw                  string
 	fieldAttrs                []attr
-	keep                      bool // the field is wanted
-	inner                     int  // markup open inside the field
-	same                      int  // of them, those with the field's own name
-	buf                       []byte
-	markup                    bool // nested tags are markup: characters between them are escaped once more
+	keep                      bool   // the field is wanted
+	inner                     int    // markup open inside the field
+	same                      int    // of them, those with the field's own name
+	buf                       []byte // its text,
+	one, tail                 string // or, while it is a single piece of the document, that piece and white space after it
+	markup                    bool   // nested tags are markup: characters between them are escaped once more
+	html                      bool   // declared to be escaped HTML
+	plain                     bool   // declared to be no HTML
 	base64                    bool
 	ended                     bool
 }
@@ -89,7 +94,7 @@ type mender struct {
 // mend reads s from its first root element on; ok is false when it has none.
 func mend(s string) (_ mended, ok bool) {
 	m := mender{z: scanner{s: s}}
-	m.out = make([]byte, 0, len(s)+len(s)/8)
+	m.out = make([]byte, 0, min(len(s)+len(s)/8, 1<<20)) // long texts do not go there
 	for m.z.next() && !m.ended {
 		switch t := &m.z.tok; t.kind {
 		case startToken:
@@ -184,12 +189,12 @@ func (m *mender) nested(t *token) bool {
 	if !m.keep {
 		return false
 	}
-	if m.parent == "" && m.inner == 0 && m.field == "content" && len(bytes.TrimSpace(m.buf)) == 0 && strings.HasSuffix(local, "div") {
+	if m.parent == "" && m.inner == 0 && m.field == "content" && !m.html && len(m.buf) == 0 && strings.TrimSpace(m.one) == "" && strings.HasSuffix(local, "div") {
 		m.markup = true // type="xhtml", said or not
 	}
 	if m.inner < maxDepth {
-		m.buf = append(m.buf, '<')
-		m.buf = append(m.buf, local...)
+		m.spill()
+		m.buf = append(append(m.buf, '<'), local...)
 		if t.empty {
 			m.buf = append(m.buf, '/')
 		}
@@ -242,6 +247,7 @@ func (m *mender) end(raw string) {
 				m.repair("markup") // closes nothing
 			}
 			if m.keep && m.inner < maxDepth {
+				m.spill()
 				m.buf = append(append(append(m.buf, '<', '/'), local...), '>')
 			}
 			if !m.keep {
@@ -264,7 +270,7 @@ func (m *mender) end(raw string) {
 		m.leave()
 	case local == "channel" && m.inChannel && !m.m.atom:
 		m.closeItem()
-		m.inChannel = false
+		m.inChannel, m.channelEnded = false, true
 		m.leave()
 	case raw == m.rootName:
 		m.closeItem()
@@ -286,256 +292,6 @@ func (m *mender) leave() {
 	m.ns, m.bases, m.langs = drop(m.ns), drop(m.bases), drop(m.langs)
 }
 
-func (m *mender) root(t *token) {
-	local := strings.ToLower(localName(t.name))
-	switch local {
-	case "rss", "rdf", "feed":
-	case "channel": // a channel without its rss
-		if t.empty {
-			return
-		}
-	default:
-		return
-	}
-	if strings.TrimSpace(m.z.s[:max(0, strings.IndexByte(m.z.s, '<'))]) != "" {
-		m.repair("prefix")
-	}
-	m.inRoot, m.rootName, m.m.atom = true, t.name, local == "feed"
-	m.declare(t)
-	prefix, _, ok := strings.Cut(t.name, ":")
-	if !ok {
-		prefix = ""
-	}
-	m.depth++
-	m.native = m.namespace(prefix)
-	if usual[m.native] != "" && usual[m.native] != "atom" && usual[m.native] != "rdf" {
-		m.native = "-" // the root stands in a vocabulary of its own
-	}
-	m.m.language, m.m.base = m.attr(t, "xml:lang"), m.attr(t, "xml:base")
-	if m.m.atom {
-		m.out = append(m.out, `<feed version="`...)
-		m.out = escape(m.out, decodeReferences(m.attr(t, "version")))
-	} else {
-		m.out = append(m.out, `<rss version="`...)
-		m.out = escape(m.out, decodeReferences(m.attr(t, "version")))
-	}
-	m.out = append(m.out, `">`...)
-	if !m.m.atom {
-		m.out = append(m.out, `<channel>`...)
-		m.inChannel = local == "channel"
-	}
-	if t.empty {
-		m.ended = true
-	}
-}
-
-// itemName is what the format calls an item.
-func (m *mender) itemName() string {
-	if m.m.atom {
-		return "entry"
-	}
-	return "item"
-}
-
-// isItem tells whether a local name opens or closes an item. Some call theirs
-// by the other format's word.
-func (m *mender) isItem(local string) bool {
-	if m.inItem {
-		return local == m.itemWord
-	}
-	return local == "item" || local == "entry"
-}
-
-func (m *mender) openItem(t *token) {
-	m.m.seen++
-	if m.inItem { // not closed before this one
-		m.repair("markup")
-		if m.closeField(); len(m.out) == m.itemAt+len(m.itemName())+2 && m.parent == "" {
-			m.inItem = false // a shell around this one
-			m.m.seen--
-			m.out = m.out[:m.itemAt]
-		}
-		m.closeItem()
-	}
-	m.told, m.itemWord = "", strings.ToLower(localName(t.name))
-	m.inItem, m.itemAt, m.itemDepth, m.itemTexts = true, len(m.out), m.depth-1, len(m.m.texts)
-	m.out = append(append(append(m.out, '<'), m.itemName()...), '>')
-	m.own("about", m.attr(t, "rdf:about"))
-	if len(m.bases) > 0 {
-		m.own("base", m.baseNow())
-	}
-	if len(m.langs) > 0 {
-		m.own("lang", m.langs[len(m.langs)-1].value)
-	}
-}
-
-func (m *mender) closeItem() {
-	if !m.inItem {
-		return
-	}
-	m.closeField()
-	m.closeParent()
-	m.inItem = false
-	if m.m.items >= maxItems {
-		m.repair("items")
-		m.out, m.m.texts = m.out[:m.itemAt], m.m.texts[:m.itemTexts]
-		return
-	}
-	m.m.items++
-	m.out = append(append(append(m.out, '<', '/'), m.itemName()...), '>')
-}
-
-// own writes a field of ours.
-func (m *mender) own(name, value string) {
-	if value == "" {
-		return
-	}
-	m.out = append(append(append(m.out, "<nm:"...), name...), '>')
-	m.out = escape(m.out, value)
-	m.out = append(append(append(m.out, "</nm:"...), name...), '>')
-}
-
-func (m *mender) openField(name string, t *token) {
-	fields := channelFields
-	if m.inItem {
-		fields = itemFields
-		if !m.m.atom && m.parent == "" && (name == "description" || name == "summary") {
-			if m.told != "" && m.told != name { // both: the second is the content
-				name = "nm:second"
-			} else {
-				m.told = name
-			}
-		}
-		if m.m.atom && name == "created" { // Atom 0.3; gofeed passes it over
-			name = "nm:created"
-		}
-	}
-	if m.parent != "" {
-		fields = innerFields
-	}
-	holds, wanted := fields[name]
-	if wanted && holds && m.parent == "" && !t.empty {
-		m.parent, m.parentRaw = name, t.name
-		m.out = m.tag(m.out, name, t.attrs)
-		m.field = ""
-		m.buf = m.buf[:0]
-		return
-	}
-	m.field, m.fieldRaw, m.keep, m.inner, m.same = name, t.name, wanted, 0, 0
-	m.buf = m.buf[:0]
-	m.fieldAttrs = t.attrs
-	kind, mode := strings.ToLower(m.attr(t, "type")), strings.ToLower(m.attr(t, "mode"))
-	m.markup = wanted && (strings.Contains(kind, "xhtml") || mode == "xml" && strings.Contains(kind, "html") ||
-		name == "xhtml:body" || name == "xhtml:div" || name == "body")
-	m.base64 = mode == "base64" || m.m.atom && strings.HasPrefix(kind, "application/") && !strings.Contains(kind, "xml") && !strings.Contains(kind, "html")
-	if wanted && !m.m.atom && (name == "link" || name == "atom:link") || m.m.atom && name == "link" {
-		if m.attr(t, "xml:base") != "" {
-			m.own("base", m.baseNow())
-		}
-	}
-	if name == "title" && m.attr(t, "xml:lang") != "" && m.inItem {
-		m.own("lang", m.attr(t, "xml:lang"))
-	}
-	if strings.HasPrefix(kind, "image/") || strings.HasPrefix(kind, "audio/") || strings.HasPrefix(kind, "video/") {
-		m.keep = m.keep && m.field != "content"
-	}
-}
-
-func (m *mender) closeField() {
-	if m.field == "" {
-		return
-	}
-	if m.keep {
-		if m.base64 {
-			if b, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(m.buf)), "")); err == nil && utf8.Valid(b) {
-				m.buf = b
-			}
-		}
-		if m.m.atom && m.field == "id" && m.inItem && m.parent == "" {
-			m.own("id", strings.TrimSpace(string(m.buf))) // gofeed would change its letters
-		}
-		m.out = m.tag(m.out, m.field, m.fieldAttrs)
-		if m.inItem && m.parent == "" && longTexts[m.field] && (len(m.buf) > heldFrom || bytes.HasPrefix(m.buf, []byte(held))) {
-			m.out = append(m.out, held...)
-			m.out = strconv.AppendInt(m.out, int64(len(m.m.texts)), 10)
-			m.m.texts = append(m.m.texts, string(m.buf))
-		} else {
-			m.out = escape(m.out, string(m.buf))
-		}
-		m.out = append(append(append(m.out, '<', '/'), m.field...), '>')
-	}
-	m.field, m.fieldRaw, m.keep, m.inner, m.same, m.markup, m.base64 = "", "", false, 0, 0, false, false
-}
-
-// closeParent closes a field that holds fields; characters that stood there
-// outside of them ("<author>name</author>") have gone to out already.
-func (m *mender) closeParent() {
-	if m.parent == "" {
-		return
-	}
-	m.closeField()
-	m.out = append(append(append(m.out, '<', '/'), m.parent...), '>')
-	m.parent, m.parentRaw = "", ""
-}
-
-func (m *mender) tag(out []byte, name string, attrs []attr) []byte {
-	out = append(append(out, '<'), name...)
-	if kept := keptAttrs[name]; kept != "" {
-		for _, a := range attrs {
-			local := localName(a.name)
-			if strings.EqualFold(local, "isPermaLink") {
-				local = "isPermaLink"
-			}
-			if strings.Contains(kept, " "+local+" ") && len(a.value) <= 64<<10 {
-				out = append(append(append(out, ' '), local...), `="`...)
-				out = escape(out, decodeReferences(a.value))
-				out = append(out, '"')
-			}
-		}
-	}
-	return append(out, '>')
-}
-
-func (m *mender) characters(t *token) {
-	if m.field == "" {
-		if m.parent != "" { // <author>name</author>, <source>title</source>
-			m.out = escape(m.out, m.decode(t))
-		}
-		return
-	}
-	if !m.keep {
-		return
-	}
-	s := m.decode(t)
-	if m.markup {
-		s = html.EscapeString(s)
-	}
-	m.buf = append(m.buf, s...)
-}
-
-func (m *mender) decode(t *token) string {
-	if t.kind == cdataToken {
-		if strings.Contains(t.text, "<![CDATA[") { // a section inside a section
-			m.repair("markup")
-			return strings.ReplaceAll(t.text, "<![CDATA[", "")
-		}
-		return t.text
-	}
-	s := t.text
-	if strings.Contains(s, "]]>") {
-		s = strings.ReplaceAll(s, "]]>", "")
-		m.repair("markup")
-	}
-	if strings.IndexByte(s, '&') < 0 {
-		return s
-	}
-	d, bad := references(s)
-	if bad != "" {
-		m.repair(bad)
-	}
-	return d
-}
-
 // finish ends the document. An item that was open when the bytes ended is not
 // whole and is left out.
 func (m *mender) finish() {
@@ -547,7 +303,8 @@ func (m *mender) finish() {
 		m.field = ""
 		m.out, m.inItem, m.parent = m.out[:m.itemAt], false, ""
 	} else if !m.ended {
-		if m.inChannel || m.m.atom || m.z.cut {
+		root := strings.ToLower(localName(m.rootName))
+		if !m.channelEnded || root != "rss" && root != "channel" || m.z.cut { // else all but "</rss>" is there
 			m.repair("truncated")
 		}
 		m.closeField()

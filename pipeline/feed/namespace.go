@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// usual prefixes of the namespaces that we read.
+// usual prefixes of the namespaces that we read, in small letters: authors
+// vary theirs.
 var usual = map[string]string{
-	"http://www.w3.org/2005/Atom":                  "atom",
+	"http://www.w3.org/2005/atom":                  "atom",
 	"http://purl.org/atom/ns#":                     "atom",
 	"http://www.w3.org/1999/02/22-rdf-syntax-ns#":  "rdf",
 	"http://purl.org/rss/1.0/":                     "rss",
@@ -21,14 +22,22 @@ var usual = map[string]string{
 	"http://search.yahoo.com/mrss":                 "media",
 	"http://search.yahoo.com/mrss/":                "media",
 	"http://www.itunes.com/dtds/podcast-1.0.dtd":   "itunes",
-	"http://www.itunes.com/DTDs/PodCast-1.0.dtd":   "itunes",
-	"http://example.com/DTDs/PodCast-1.0.dtd":      "itunes",
-	"http://www.w3.org/XML/1998/namespace":         "xml",
+	"http://example.com/dtds/podcast-1.0.dtd":      "itunes",
+	"http://www.w3.org/xml/1998/namespace":         "xml",
 }
 
 // prefixes that mean what they say where nobody declared them.
 var prefixes = map[string]bool{"atom": true, "rdf": true, "rss": true, "content": true, "dc": true, "dcterms": true, "sy": true,
 	"xhtml": true, "media": true, "itunes": true}
+
+// Limits of what may be in scope at once. Names are looked up in scopes, and
+// bases resolved, for every element: without these a document of many scopes
+// costs their number times its own size.
+const (
+	maxScopes    = 256
+	maxBases     = 16
+	maxLinkBases = 8 // links of one item that bring a base of their own
+)
 
 func localName(name string) string {
 	if i := strings.LastIndexByte(name, ':'); i >= 0 {
@@ -55,15 +64,18 @@ func (m *mender) declare(t *token) {
 			m.langs = append(m.langs, scope{d, "", strings.TrimSpace(a.value)})
 		}
 	}
-	if len(m.ns) > 4096 { // nobody means that
-		m.ns = m.ns[:4096]
+	m.ns, m.bases, m.langs = m.ns[:min(len(m.ns), maxScopes)], m.bases[:min(len(m.bases), maxBases)], m.langs[:min(len(m.langs), maxBases)]
+}
+
+// usualPrefix looks a namespace up as it was written, then in small letters.
+func usualPrefix(ns string) string {
+	if ns == "" {
+		return ""
 	}
-	if len(m.bases) > 1024 {
-		m.bases = m.bases[:1024]
+	if p := usual[ns]; p != "" {
+		return p
 	}
-	if len(m.langs) > 1024 {
-		m.langs = m.langs[:1024]
-	}
+	return usual[strings.ToLower(ns)]
 }
 
 func (m *mender) namespace(prefix string) string {
@@ -88,7 +100,7 @@ func (m *mender) canonical(raw string) string {
 	if ns == m.native && (ns != "" || prefix == "") {
 		return local
 	}
-	p := usual[ns]
+	p := usualPrefix(ns)
 	if p == "" && ns == "" {
 		if low := strings.ToLower(prefix); prefixes[low] {
 			p = low
@@ -126,6 +138,16 @@ func (m *mender) attr(t *token, name string) string {
 	return ""
 }
 
+// attrAnyCase reads an attribute of CDF, whose names are in capitals.
+func (m *mender) attrAnyCase(t *token, name string) string {
+	for _, a := range t.attrs {
+		if strings.EqualFold(a.name, name) {
+			return strings.TrimSpace(decodeReferences(a.value))
+		}
+	}
+	return ""
+}
+
 // baseNow resolves the xml:base attributes in scope against one another
 // (XML Base, 4.2).
 func (m *mender) baseNow() string {
@@ -137,6 +159,9 @@ func (m *mender) baseNow() string {
 		}
 		if base != nil {
 			u = base.ResolveReference(u)
+		}
+		if len(u.Path) > maxLink {
+			continue
 		}
 		base = u
 	}

@@ -26,7 +26,7 @@ func ReadOPML(r io.Reader) ([]Feed, error) {
 		return nil, errors.New("read OPML: longer than 8 MiB")
 	}
 	d := decode(Document{Body: b})
-	z := scanner{s: d.text}
+	z := scanner{s: string(d.text)}
 	var feeds []Feed
 	var folders []string
 	found, ids, urls := false, map[string]bool{}, map[string]bool{}

@@ -38,24 +38,26 @@ func (e *ParseError) Error() string {
 
 // Parse reads a document: RSS 0.9 to 2.0, RDF, Atom 0.3 and 1.0, JSON Feed or
 // RSS in JSON, mended where it can be. What had to be mended stands in
-// Repairs; an error is a *ParseError. Items that say nothing at all are left
-// out for a feed of the catalogue, and shown to whoever only reads a document.
+// Repairs; an error is a *ParseError. Items that say nothing at all, or again
+// what another says word for word, are left out for a feed of the catalogue and
+// shown to whoever only reads a document.
 func Parse(doc Document) (*Parsed, error) {
 	if len(bytes.TrimSpace(doc.Body)) == 0 {
 		return nil, &ParseError{Reason: Empty, Detail: "the document is empty"}
 	}
 	d := decode(doc)
-	body := strings.TrimLeft(d.text, " \t\r\n\ufeff\x00")
-	if body == "" {
+	body := bytes.TrimLeft(d.text, " \t\r\n\ufeff\x00")
+	if len(body) == 0 {
 		return nil, &ParseError{Reason: Empty, Detail: "the document is empty"}
 	}
+	doc.URL = location(doc)
 	r := reader{doc: doc, repairs: d.repairs}
 	var err error
 	switch body[0] {
 	case '{', '[':
 		err = r.json(body)
 	default:
-		err = r.xml(body)
+		err = r.xml(string(body))
 	}
 	if err != nil {
 		return nil, err
@@ -72,6 +74,8 @@ type reader struct {
 	repairs []string
 	base    string // what relative links resolve against
 	link    string // of the channel
+
+	declared string // language that the document itself names
 }
 
 // draft is an item on its way: texts as served.
@@ -130,7 +134,7 @@ func (r *reader) xml(body string) error {
 	return nil
 }
 
-func (r *reader) json(body string) error {
+func (r *reader) json(body []byte) error {
 	if len(body) > maxUnpacked {
 		return &ParseError{Reason: BadMarkup, Detail: "the JSON document is longer than 32 MiB"}
 	}
@@ -144,9 +148,9 @@ func (r *reader) json(body string) error {
 	case f != nil:
 		r.jsonFeed(f)
 	case kind.broken:
-		return &ParseError{Reason: BadMarkup, Detail: "the JSON document is broken", Excerpt: excerpt(body)}
+		return &ParseError{Reason: BadMarkup, Detail: "the JSON document is broken", Excerpt: excerpt(start(body))}
 	default:
-		return &ParseError{Reason: NotAFeed, Detail: "the document is JSON, but no JSON Feed", Excerpt: excerpt(body)}
+		return &ParseError{Reason: NotAFeed, Detail: "the document is JSON, but no JSON Feed", Excerpt: excerpt(start(body))}
 	}
 	return nil
 }
@@ -170,6 +174,8 @@ func notAFeed(body string) error {
 	}
 	return e
 }
+
+func start(body []byte) string { return string(body[:min(len(body), 400)]) }
 
 // excerpt is how a document begins, in printable ASCII.
 func excerpt(s string) string {
@@ -196,7 +202,8 @@ func (r *reader) finish() *Parsed {
 	p.Link = r.address(r.link, r.base)
 	p.Title, _ = plainLine(p.Title, maxTitle)
 	p.Description, _ = plainLine(p.Description, maxTitle)
-	p.Language = languageTag(p.Language)
+	r.declared = languageTag(p.Language)
+	p.Language = or(languageTag(p.Language), languageTag(r.doc.ContentLanguage))
 	p.Items = make([]Item, 0, min(len(r.drafts), maxItems))
 	if len(r.drafts) > maxItems {
 		r.drafts = r.drafts[:maxItems]
@@ -207,6 +214,7 @@ func (r *reader) finish() *Parsed {
 	items, drafts := make([]Item, 0, len(r.drafts)), r.drafts[:0]
 	for i := range r.drafts {
 		it := r.item(&r.drafts[i], &dates)
+		r.drafts[i].summary, r.drafts[i].content = "", "" // may be large, and are done with
 		if void(it) {
 			r.repair("empty_item")
 			if it.Feed != "" {
@@ -220,7 +228,9 @@ func (r *reader) finish() *Parsed {
 	for _, it := range items {
 		if seen[it.Key] && !void(it) {
 			r.repair("duplicate")
-			continue
+			if it.Feed != "" {
+				continue
+			}
 		}
 		seen[it.Key] = true
 		p.Items = append(p.Items, it)
@@ -258,7 +268,7 @@ func (r *reader) itemLink(d *draft) string {
 			return a
 		}
 	}
-	if d.guidIsLink || httpURL(d.guid) {
+	if d.guidIsLink {
 		a, _ := absolute(d.guid, "")
 		return a
 	}
@@ -299,13 +309,13 @@ func (r *reader) item(d *draft, dates *dater) Item {
 		if len(content) < len(summary) {
 			content, conCut = block(d.summary, maxContent)
 		}
-		summary, sumCut = lead(summary), false
+		summary, sumCut = strings.Clone(lead(summary)), false // or the whole would be kept
 	}
 	it.Summary, it.Content = summary, content
 	limit("summary", sumCut)
 	limit("content", conCut)
 	it.Language = languageTag(d.language)
-	for _, l := range []string{r.parsed.Language, r.doc.Feed.Language} {
+	for _, l := range []string{r.declared, r.doc.Feed.Language, r.parsed.Language} {
 		if it.Language == "" {
 			it.Language = languageTag(l)
 		}
@@ -335,7 +345,7 @@ func (r *reader) jsonFeed(f *json.Feed) {
 		if i == nil {
 			continue
 		}
-		d := draft{guid: i.ID, title: i.Title, summary: i.Summary, content: i.ContentHTML, language: i.Language,
+		d := draft{guid: i.ID, guidIsLink: true, title: i.Title, summary: i.Summary, content: i.ContentHTML, language: i.Language,
 			categories: i.Tags, published: []string{i.DatePublished}, updated: []string{i.DateModified}}
 		for _, l := range []string{i.URL, i.ExternalURL} {
 			if l != "" {

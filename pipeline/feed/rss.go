@@ -14,9 +14,10 @@ func (r *reader) rss(f *rss.Feed, m mended) {
 	dc := extension(f.Extensions, "dc")
 	r.parsed.Title = or(strings.TrimSpace(f.Title), dc("title"))
 	tunes := extension(f.Extensions, "itunes")
-	r.parsed.Description = or(strings.TrimSpace(f.Description), dc("description"), tunes("summary"), tunes("subtitle"))
+	r.parsed.Description = or(strings.TrimSpace(f.Description), dc("description"), tunes("summary"), tunes("subtitle"),
+		extension(f.Extensions, "nm")("info"))
 	r.parsed.Language = or(languageTag(f.Language), languageTag(dc("language")), m.language)
-	r.link, r.base = firstLink(f.Links, f.Link), m.base
+	r.link, r.base = or(firstLink(f.Links, f.Link), extension(f.Extensions, "nm")("href")), m.base
 	r.parsed.TTL = ttl(f.TTL)
 	if r.parsed.TTL == 0 {
 		sy := extension(f.Extensions, "sy")
@@ -58,11 +59,14 @@ func rssDraft(i *rss.Item) draft {
 	xhtml := extension(i.Extensions, "xhtml")
 	d := draft{base: lastOf(i.Extensions, "nm", "base"), language: or(dc("language"), nm("lang"), i.Custom["language"])}
 	d.title = or(i.Title, dc("title"), at("title"), media("title"), inGroup(i.Extensions, "title"))
-	d.summary = or(i.Description, i.Custom["summary"], dc("description"), at("summary"), tunes("summary"), media("description"), inGroup(i.Extensions, "description"))
+	d.summary = or(i.Description, i.Custom["summary"], dc("description"), at("summary"), tunes("summary"), i.Custom["abstract"], media("description"), inGroup(i.Extensions, "description"), tunes("subtitle"))
 	d.content = or(i.Content, i.Custom["encoded"], i.Custom["content"], at("content"), xhtml("body"), i.Custom["body"], xhtml("div"), i.Custom["fullitem"], nm("second"))
 	if i.GUID != nil {
 		d.guid = i.GUID.Value
 		d.guidIsLink = !strings.EqualFold(strings.TrimSpace(i.GUID.IsPermalink), "false")
+	}
+	if strings.TrimSpace(d.guid) == "" {
+		d.guidIsLink = true // what stands in for it may be an address
 	}
 	d.guid = or(strings.TrimSpace(d.guid), strings.TrimSpace(i.Custom["id"]), strings.TrimSpace(at("id")), nm("about"))
 	for _, l := range append(i.Links, i.Link) {
@@ -74,6 +78,9 @@ func rssDraft(i *rss.Item) draft {
 		if rel := strings.ToLower(strings.TrimSpace(e.Attrs["rel"])); rel == "" || rel == "alternate" {
 			d.links = append(d.links, e.Attrs["href"])
 		}
+	}
+	if l := nm("href"); l != "" && len(d.links) == 0 {
+		d.links = append(d.links, l)
 	}
 	if len(d.links) == 0 && httpURL(nm("about")) {
 		d.links = append(d.links, nm("about"))
@@ -96,15 +103,25 @@ func rssDraft(i *rss.Item) draft {
 	if len(people(d.authors)) == 0 {
 		d.authors = append(d.authors, tunes("author"))
 	}
+	for tag := range strings.SplitSeq(i.Custom["tags"], ",") {
+		d.categories = append(d.categories, tag)
+	}
 	for _, c := range i.Categories {
 		if c != nil {
 			d.categories = append(d.categories, c.Value)
 		}
 	}
 	d.categories = append(d.categories, allOf(i.Extensions, "dc", "subject")...)
+	d.categories = append(d.categories, allOf(i.Extensions, "media", "category")...)
+	for _, e := range i.Extensions["itunes"]["category"] {
+		d.categories = append(d.categories, e.Attrs["text"])
+		for _, inner := range e.Children["category"] {
+			d.categories = append(d.categories, inner.Attrs["text"])
+		}
+	}
 	d.published = []string{i.PubDate, i.Custom["published"], i.Custom["issued"], at("published"), terms("issued"), terms("available"), dc("date"),
 		terms("created"), i.Custom["date"], i.Custom["created"], terms("date")}
-	d.updated = []string{at("updated"), terms("modified"), i.Custom["updated"], i.Custom["modified"]}
+	d.updated = []string{at("updated"), terms("modified"), i.Custom["updated"], i.Custom["modified"], nm("lastmod")}
 	return d
 }
 

@@ -37,6 +37,7 @@ type scanner struct {
 	i    int
 	cut  bool // the document ends inside a tag or a CDATA section
 	bare bool // a "<" was text
+	dtd  bool // the document type was passed
 	tok  token
 }
 
@@ -86,7 +87,7 @@ func (z *scanner) next() bool {
 					return false
 				}
 				z.bare = true
-				z.i = at + 1
+				z.i = at + n // not at+1: what is inside the quotes of a failed tag would be tried again and again
 				continue
 			}
 			if at > from {
@@ -125,9 +126,15 @@ func (z *scanner) pass(rest string) int {
 	case strings.HasPrefix(rest, "<?"):
 		return end(strings.Index(rest, ">"), 1)
 	}
-	// A DTD with an internal subset: up to the ">" after its "]".
-	gt, open := strings.IndexByte(rest, '>'), strings.IndexByte(rest, '[')
-	if open >= 0 && open < gt && strings.HasPrefix(strings.ToUpper(rest[:min(len(rest), 9)]), "<!DOCTYPE") {
+	// A DTD with an internal subset: up to the ">" after its "]". There is one in
+	// a document; others would be searched to the end each.
+	gt := strings.IndexByte(rest, '>')
+	if !z.dtd && strings.EqualFold(rest[:min(len(rest), 9)], "<!DOCTYPE") && gt >= 0 {
+		z.dtd = true
+		open := strings.IndexByte(rest[:gt], '[')
+		if open < 0 {
+			return gt + 1
+		}
 		if i := strings.Index(rest[open:], "]"); i >= 0 {
 			for { // a "]" inside the subset is followed by something else than ">"
 				j := open + i + 1
@@ -149,8 +156,8 @@ func (z *scanner) pass(rest string) int {
 }
 
 // tag reads the tag at the start of rest into z.tok and returns its length.
-// Not ok and 0 means that the document ends inside it, not ok and 1 that this
-// "<" is text.
+// Not ok and 0 means that the document ends inside it, not ok and more that as
+// many bytes are text.
 func (z *scanner) tag(rest string) (int, bool) {
 	i := 1
 	t := token{kind: startToken}
@@ -196,7 +203,7 @@ func (z *scanner) tag(rest string) (int, bool) {
 			z.tok = t
 			return i + 2, true
 		case '<':
-			return 1, false // the next tag begins before this one has ended
+			return i, false // the next tag begins before this one has ended
 		}
 		// name, or name = value
 		j := i
@@ -213,7 +220,7 @@ func (z *scanner) tag(rest string) (int, bool) {
 		}
 		if rest[k] != '=' {
 			if j == i { // nothing that could be a name
-				return 1, false
+				return max(i, 1), false
 			}
 			i = j
 			continue

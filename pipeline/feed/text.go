@@ -66,20 +66,22 @@ func plain(s string, limit int, block bool) (string, bool) {
 		w.text(s)
 		return w.done()
 	}
-	s = openEnd(s)
+	s = openEnd(notDeclarations(s))
 	z := html.NewTokenizer(strings.NewReader(s))
 	z.SetMaxBuf(0)
 	skip := 0 // script and the like that are open
-	for !w.full {
-		switch z.Next() {
+	for at := 0; !w.full; {
+		kind := z.Next()
+		raw := s[at : at+len(z.Raw())] // what the tokenizer is at, without a copy
+		at += len(raw)
+		switch kind {
 		case html.ErrorToken:
 			return w.done()
 		case html.TextToken:
 			if skip == 0 {
-				w.text(unescape(string(z.Raw())))
+				w.text(unescape(raw))
 			}
 		case html.StartTagToken, html.SelfClosingTagToken:
-			raw := z.Raw()
 			b, attrs := z.TagName()
 			name := string(b)
 			if !dropped[name] {
@@ -92,7 +94,7 @@ func plain(s string, limit int, block bool) (string, bool) {
 				}
 			case skip > 0:
 			case !attrs && stranger(name) && w.alone(s, name):
-				w.text(string(raw)) // "<APT29>" is no markup
+				w.text(raw) // "<APT29>" is no markup
 			default:
 				w.element(name)
 			}
@@ -114,7 +116,31 @@ func unescape(s string) string {
 	if strings.IndexByte(s, '&') < 0 {
 		return s
 	}
+	if joined, ok := octets(s); ok {
+		s = joined
+	}
 	return html.UnescapeString(s)
+}
+
+// notDeclarations escapes a "<!" that begins neither a comment, a section nor a
+// declaration: it is text.
+func notDeclarations(s string) string {
+	i := strings.Index(s, "<!")
+	if i < 0 {
+		return s
+	}
+	var b strings.Builder
+	for ; i >= 0; i = strings.Index(s, "<!") {
+		b.WriteString(s[:i])
+		s = s[i+2:]
+		if s != "" && (s[0] == '-' || s[0] == '[' || s[0] == '>' || s[0]|0x20 >= 'a' && s[0]|0x20 <= 'z') {
+			b.WriteString("<!")
+		} else {
+			b.WriteString("&lt;!")
+		}
+	}
+	b.WriteString(s)
+	return b.String()
 }
 
 // openEnd takes care of a last tag that never ends: cut markup goes, a "<" in
@@ -124,6 +150,9 @@ func openEnd(s string) string {
 		s = s[:i+2] + s[i+4:] // a comment without an end goes to the next ">"
 	}
 	i := strings.LastIndexByte(s, '<')
+	if i < 0 {
+		return s
+	}
 	if strings.IndexByte(s[i:], '>') >= 0 {
 		return s
 	}
@@ -313,72 +342,6 @@ func (w *writer) done() (string, bool) { return w.b.String(), w.over }
 func oneLine(s string) string {
 	s, _ = asLine(s, maxTitle)
 	return s
-}
-
-// identifier keeps a guid as served, but for what no line should hold.
-func identifier(s string, limit int) (string, bool) {
-	s = strings.TrimSpace(s)
-	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || hidden(r) || r == utf8.RuneError }) {
-		s = strings.Map(func(r rune) rune {
-			if r < ' ' || r == 0x7f || hidden(r) {
-				return -1
-			}
-			return r
-		}, strings.ToValidUTF8(s, "\uFFFD"))
-	}
-	if len(s) <= limit {
-		return s, false
-	}
-	return cut(s, limit), true
-}
-
-// words cleans categories; empty ones and repeats go.
-func words(in []string) []string {
-	out := []string{}
-	seen := map[string]bool{}
-	for _, s := range in {
-		s, _ = plainLine(s, maxWord)
-		if s != "" && !seen[s] && len(out) < maxWords {
-			seen[s] = true
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// people cleans authors: a name where there is one, else the address.
-func people(in []string) []string {
-	out := make([]string, 0, len(in))
-	for _, s := range in {
-		out = append(out, person(s))
-	}
-	return words(out)
-}
-
-// person takes the name out of "mail@host (Name)" and "Name <mail@host>".
-func person(s string) string {
-	s = strings.TrimSpace(s)
-	if len(s) > 4*maxWord {
-		return s
-	}
-	if i, j := strings.IndexByte(s, '('), strings.LastIndexByte(s, ')'); i >= 0 && j > i {
-		inside, before := strings.TrimSpace(s[i+1:j]), strings.TrimSpace(s[:i])
-		switch {
-		case mail(before) && inside != "":
-			return inside
-		case mail(inside) && before != "":
-			return before
-		}
-	}
-	if i, j := strings.IndexByte(s, '<'), strings.LastIndexByte(s, '>'); i > 0 && j > i && mail(s[i+1:j]) {
-		return strings.Trim(strings.TrimSpace(s[:i]), `"`)
-	}
-	return s
-}
-
-func mail(s string) bool {
-	at := strings.IndexByte(s, '@')
-	return at > 0 && at < len(s)-1 && !strings.ContainsAny(s, " \t")
 }
 
 func runesOver(s string, n int) bool { return len(s) > n && utf8.RuneCountInString(s) > n }
