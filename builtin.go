@@ -6,5 +6,5 @@ import "embed"
 
 // Builtin holds feeds.yaml and rules/.
 //
-//go:embed feeds.yaml rules
+//go:embed feeds.yaml rules/*.yaml rules/lists/*.yaml
 var Builtin embed.FS

@@ -1,9 +1,8 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,60 +10,46 @@ import (
 	"testing"
 
 	"newsmonitor/pipeline"
-	"newsmonitor/pipeline/feed"
 	"newsmonitor/pipeline/rule"
 )
 
 // The corpus belongs to others and stands beside the project, not in it.
 const corpus = "../../../shared/corpus"
 
-// labelled is a line of the corpus.
-type labelled struct {
-	ID, File             string
-	Title, Summary, Body string
-	Lang                 string
-	Kind                 string
-	Tier                 int
-	Themes               []string
-	Optional             []string `json:"themes_optional"`
-	Not                  []string `json:"not_themes"`
+// corpusFile returns where a file of the corpus stands, or skips the test.
+func corpusFile(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(corpus, name)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("needs %s beside the project, which only its makers have", filepath.Join("../shared/corpus", name))
+	}
+	return path
 }
 
-func (l labelled) item(t *testing.T) feed.Item {
-	it := feed.Item{Title: l.Title, Summary: l.Summary, Content: l.Body, Language: l.Lang}
-	if l.Kind == "think-tank" || l.Kind == "ministry" {
-		it.Source.Kind = l.Kind
+// seed is a line of the seeds: a whole text and what it should raise.
+type seed struct {
+	labelled
+	File string
+}
+
+func readSeeds(t *testing.T) []seed {
+	t.Helper()
+	b, err := os.ReadFile(corpusFile(t, "seeds.jsonl"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	it.Source.Tier = "non-authoritative"
-	if l.Tier == 1 {
-		it.Source.Tier = "authoritative"
-	}
-	if l.File != "" {
-		b, err := os.ReadFile(filepath.Join(corpus, "seeds", l.File))
+	var out []seed
+	for line := range bytes.Lines(b) {
+		var s seed
+		if err := json.Unmarshal(line, &s); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(filepath.Join(corpus, "seeds", s.File))
 		if err != nil {
 			t.Fatal(err)
 		}
-		it.Summary, it.Content = "", string(b)
-	}
-	return it
-}
-
-func readCorpus(t *testing.T, name string) []labelled {
-	t.Helper()
-	f, err := os.Open(filepath.Join(corpus, name))
-	if err != nil {
-		t.Skipf("needs %s beside the project, which only its makers have", filepath.Join("../shared/corpus", name))
-	}
-	defer f.Close()
-	var out []labelled
-	s := bufio.NewScanner(f)
-	s.Buffer(nil, 1<<20)
-	for s.Scan() {
-		var l labelled
-		if err := json.Unmarshal(s.Bytes(), &l); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, l)
+		s.Summary, s.Body = "", string(text)
+		out = append(out, s)
 	}
 	return out
 }
@@ -84,10 +69,10 @@ var mainChannels = []string{"indictment", "attribution", "sanctions", "dialogue-
 // channels that they should.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
-	seeds := readCorpus(t, "seeds.jsonl")
+	seeds := readSeeds(t)
 	set := shippedRules(t)
 	for _, l := range seeds {
-		res := set.Match(l.item(t))
+		res := set.Match(l.item())
 		for _, ch := range mainChannels {
 			i := slices.IndexFunc(res.Channels, func(h rule.Hit) bool { return h.Channel == ch })
 			raised := i >= 0
@@ -105,49 +90,21 @@ func TestSeeds(t *testing.T) {
 // reached they may not fall below.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	items := readCorpus(t, "dev.jsonl")
-	set := shippedRules(t)
-	floor := map[string][2]float64{ // recall, precision
-		"indictment": {.95, .95}, "attribution": {.95, .95}, "sanctions": {.95, .95}, "dialogue-resumption": {.95, .95},
+	gold, err := readGold(corpusFile(t, "dev.jsonl"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	type score struct{ tp, fp, fn int }
-	scores := map[string]*score{}
-	for _, ch := range set.Channels() {
-		scores[ch.Slug] = &score{}
+	floors, err := readFloors("testdata/floors.yaml")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, l := range items {
-		raised := map[string]bool{}
-		for _, h := range set.Match(l.item(t)).Channels {
-			raised[h.Channel] = true
-		}
-		for ch, s := range scores {
-			switch want := slices.Contains(l.Themes, ch); {
-			case want && raised[ch]:
-				s.tp++
-			case want:
-				s.fn++
-				t.Logf("%s does not raise %s", l.ID, ch)
-			case raised[ch]:
-				s.fp++
-				t.Logf("%s raises %s", l.ID, ch)
-			}
-		}
-	}
+	v := judge(shippedRules(t), gold)
 	var table strings.Builder
-	for _, ch := range set.Channels() {
-		s := scores[ch.Slug]
-		recall, precision := ratio(s.tp, s.tp+s.fn), ratio(s.tp, s.tp+s.fp)
-		fmt.Fprintf(&table, "%-20s recall %.2f precision %.2f (%d right, %d too many, %d missed)\n", ch.Slug, recall, precision, s.tp, s.fp, s.fn)
-		if f, ok := floor[ch.Slug]; ok && (recall < f[0] || precision < f[1]) {
-			t.Errorf("%s fell below recall %.2f and precision %.2f", ch.Slug, f[0], f[1])
-		}
+	if err := v.show(&table, style{}); err != nil {
+		t.Fatal(err)
 	}
 	t.Log("\n" + table.String())
-}
-
-func ratio(a, b int) float64 {
-	if b == 0 {
-		return 1
+	for _, b := range v.below(floors) {
+		t.Error(b)
 	}
-	return float64(a) / float64(b)
 }

@@ -133,7 +133,7 @@ func (r *Raiser) event(typ string, it feed.Item, result rule.Result, h rule.Hit,
 				Summary: clip(summary(it), 500), Language: language(result.Language, it.Language), Authors: orEmpty(it.Authors),
 				Published: it.Published, Quality: it.Quality, Fetched: it.Fetched,
 			},
-			Source: it.Source, Rules: h.Rules, Cut: orEmpty(it.Cut),
+			Source: it.Source, Rules: h.Rules, Cut: append(orEmpty(it.Cut), result.Cut...),
 		},
 	}
 	e.Data.Source.Tags = orEmpty(e.Data.Source.Tags)

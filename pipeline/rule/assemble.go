@@ -2,10 +2,8 @@ package rule
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"net/url"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,63 +15,110 @@ import (
 )
 
 // assembly makes a Set of files and notes everything that is wrong with them.
+// What was made from the same files before, and means the same still, is taken
+// over: rules of the set before that did not change are the same *rule.
 type assembly struct {
+	was      *Set // nil at the first load
 	set      *Set
 	program  *program
 	problems problem.List
 	used     map[string]bool // lists
 	facts    map[string][]string
-	bare     []*query.Node // organs of whoever publishes
-	broken   bool          // a list file could not be decoded: unknown lists are its echo
+	facted   bool           // facts are those of was
+	listed   bool           // so are the lists
+	bare     []*query.Node  // organs of whoever publishes
+	broken   bool           // a list file could not be decoded: unknown lists are its echo
+	channels map[string]int // in set.channels
+	names    []string       // of set.lists, sorted; made when needed
 }
 
-func assemble(files []*sourceFile) (*Set, problem.List) {
-	a := &assembly{set: &Set{lists: map[string]*list{}, files: map[string]*sourceFile{}}, used: map[string]bool{}}
+func assemble(was *Set, files []*sourceFile) (*Set, problem.List) {
+	a := &assembly{was: was, set: &Set{}, used: map[string]bool{}, channels: map[string]int{}}
 	for _, f := range files {
 		if !f.stale {
 			a.problems = append(a.problems, f.own...)
 		}
-		a.set.files[f.name] = f
-		a.broken = a.broken || worst(f.own) && strings.Contains(f.name, "lists/")
+		a.broken = a.broken || worst(f.own) && f.kind == listKind
 	}
 	good := slices.DeleteFunc(slices.Clone(files), func(f *sourceFile) bool { return worst(f.own) })
-	a.program = newProgram(a.set.lists)
-	states := a.readLists(good)
-	a.linkLists()
+	if was != nil && was.program.count > 2*was.fresh+1000 { // too much of it serves nobody
+		a.was, was = nil, nil
+	}
+	states := a.link(good)
 	entries, voices := a.order(good), a.orderVoices(good)
-	a.facts = map[string][]string{"kind": feed.Kinds, "tier": feed.Tiers}
-	for _, v := range voices {
-		a.facts["voice"] = append(a.facts["voice"], v.entry.Voice)
+	a.know(voices, states)
+	if a.set.states == nil {
+		a.compileStates(states)
 	}
-	for _, e := range entries {
-		if c := e.file.channel.Channel; !slices.Contains(a.facts["channel"], c) {
-			a.facts["channel"] = append(a.facts["channel"], c)
-		}
-	}
-	if len(states) > 0 {
-		for _, s := range states {
-			a.facts["state"] = append(a.facts["state"], s.code)
-		}
-	}
-	a.compileStates(states)
 	for _, v := range voices {
 		a.voice(v)
 	}
+	a.set.rules = make([]*rule, 0, len(entries))
 	for _, e := range entries {
 		a.rule(e)
-	}
-	for _, f := range good {
-		if !f.stale {
-			f.env = a.set.lists
-		}
 	}
 	if !worst(a.problems) { // a wrong query may be the one that uses it
 		a.unused()
 	}
-	a.set.exprs = a.program.count
+	a.set.program, a.set.exprs, a.set.fresh = a.program, a.program.count, a.program.count
+	if was != nil {
+		a.set.fresh = was.fresh
+	}
 	slices.SortFunc(a.set.channels, func(x, y Channel) int { return strings.Compare(x.Slug, y.Slug) })
 	a.problems.Sort()
 	return a.set, a.problems
+}
+
+// link makes the lists and the states, or takes over those of the set before
+// when no list file has changed. a.program then is that of the set before.
+func (a *assembly) link(files []*sourceFile) []*state {
+	for _, f := range byAge(files) {
+		if len(f.lists.Lists)+len(f.lists.States)+len(f.lists.Bare) > 0 {
+			a.set.wordFiles = append(a.set.wordFiles, wordFile{f.version, f.dir, f.stale})
+		}
+	}
+	a.set.lists = map[string]*list{}
+	if a.was == nil {
+		a.program = newProgram(a.set.lists)
+	} else {
+		a.program = a.was.program
+		a.program.lists = a.set.lists
+		if slices.Equal(a.was.wordFiles, a.set.wordFiles) && !a.broken {
+			a.set.lists, a.set.states, a.set.bare, a.set.organs = a.was.lists, a.was.states, a.was.bare, a.was.organs
+			a.program.lists, a.listed = a.set.lists, true
+			for _, f := range files {
+				if !f.stale {
+					a.problems = append(a.problems, f.words.problems...)
+				}
+			}
+			for _, l := range a.set.lists {
+				for _, u := range l.uses {
+					a.used[u] = true
+				}
+			}
+			return a.set.states
+		}
+		clear(a.program.whole) // lists that are gone
+	}
+	states := a.readLists(files)
+	a.linkLists()
+	return states
+}
+
+// know gathers the values that facts may have.
+func (a *assembly) know(voices []*placedVoice, states []*state) {
+	a.facts = map[string][]string{"kind": feed.Kinds, "tier": feed.Tiers}
+	for _, v := range voices {
+		a.facts["voice"] = append(a.facts["voice"], v.entry.Voice)
+	}
+	for _, c := range a.set.channels {
+		a.facts["channel"] = append(a.facts["channel"], c.Slug)
+	}
+	for _, s := range states {
+		a.facts["state"] = append(a.facts["state"], s.code)
+	}
+	a.set.facts = a.facts
+	a.facted = a.was != nil && maps.EqualFunc(a.facts, a.was.facts, func(x, y []string) bool { return slices.Equal(x, y) })
 }
 
 func (a *assembly) fail(f *sourceFile, n *yaml.Node, hint, format string, args ...any) {
@@ -85,29 +130,25 @@ func (a *assembly) fail(f *sourceFile, n *yaml.Node, hint, format string, args .
 	a.problems = append(a.problems, p)
 }
 
+// problemAt is a warning, still without words.
+func (a *assembly) problemAt(f *sourceFile, path ...any) problem.Problem {
+	return problem.At(f.name, f.find(path...), "").AsWarning()
+}
+
 // query parses and checks the query at a path of f and returns its tree.
 func (a *assembly) query(f *sourceFile, use query.Use, src string, path ...any) *query.Node {
-	at := f.find(path...)
 	n, errs := query.Parse(src)
 	lists := a.lists(f)
 	if n != nil {
-		names := make([]string, 0, len(lists))
-		for name := range lists {
-			names = append(names, name)
-		}
-		slices.Sort(names)
 		known := func(name string) bool { return a.broken || lists[name] != nil }
-		errs = append(errs, query.Check(n, use, a.facts, known, names)...)
-		if words := size(n, lists, map[string]bool{}); words > query.MaxExpansion {
-			errs = append(errs, query.Error{Start: n.Start, End: n.End, Hint: "split the rule, or the lists",
-				Message: fmt.Sprintf("the query holds %d words with its lists, more than %d", words, query.MaxExpansion)})
-		}
+		errs = append(errs, query.Check(n, use, a.facts, known, a.listNames(f))...)
+		errs = append(errs, tooLarge(n, lists)...)
 	}
 	bad := false
 	for _, e := range errs {
 		bad = bad || !e.Warning
 		if !f.stale {
-			a.problems = append(a.problems, queryProblem(f, at, src, e))
+			a.problems = append(a.problems, queryProblem(f.version, f.find(path...), src, e))
 		}
 	}
 	if n == nil || bad && !f.stale {
@@ -130,6 +171,16 @@ func (a *assembly) lists(f *sourceFile) map[string]*list {
 	return a.set.lists
 }
 
+func (a *assembly) listNames(f *sourceFile) []string {
+	if f.stale && f.env != nil {
+		return slices.Sorted(maps.Keys(f.env))
+	}
+	if a.names == nil {
+		a.names = slices.Sorted(maps.Keys(a.set.lists))
+	}
+	return a.names
+}
+
 func (a *assembly) compile(f *sourceFile, n *query.Node) *expr {
 	a.program.lists = a.lists(f)
 	return a.program.compile(n)
@@ -141,21 +192,26 @@ type placedRule struct {
 	i     int
 	entry *ruleEntry
 	over  *placedRule // what it replaces, of an earlier directory
+	at    int         // in the order of all
 }
 
 // order finds out which entry of each id counts.
 func (a *assembly) order(files []*sourceFile) []*placedRule {
-	byID := map[string]*placedRule{}
-	var all []*placedRule
+	n := 0
+	for _, f := range files {
+		n += len(f.channel.Rules)
+	}
+	byID := make(map[string]*placedRule, n)
+	all, room := make([]*placedRule, 0, n), make([]placedRule, n)
 	for _, f := range byAge(files) {
-		if f.channel.Channel == "" && len(f.channel.Rules) == 0 && f.channel.Title == "" {
-			if !isRules(f) {
-				continue
-			}
+		if f.kind != channelKind {
+			continue
 		}
 		a.channel(f)
 		for i := range f.channel.Rules {
-			e := &placedRule{file: f, i: i, entry: &f.channel.Rules[i]}
+			e := &room[0]
+			room = room[1:]
+			*e = placedRule{file: f, i: i, entry: &f.channel.Rules[i], at: len(all)}
 			was := byID[e.entry.ID]
 			switch {
 			case !isSlug(e.entry.ID):
@@ -171,7 +227,8 @@ func (a *assembly) order(files []*sourceFile) []*placedRule {
 				continue
 			default:
 				e.over = was
-				all[slices.Index(all, was)] = e
+				e.at = was.at
+				all[e.at] = e
 			}
 			byID[e.entry.ID] = e
 		}
@@ -179,40 +236,39 @@ func (a *assembly) order(files []*sourceFile) []*placedRule {
 	return all
 }
 
-// byAge puts the files of a directory that were there before in front, so that
-// the blame for a name used twice falls on the newcomer.
+// byAge puts late files behind the others of their directory, so that the
+// blame for a name used twice falls on the newcomer.
 func byAge(files []*sourceFile) []*sourceFile {
+	if !slices.ContainsFunc(files, func(f *sourceFile) bool { return f.late }) {
+		return files
+	}
 	rank := func(f *sourceFile) int {
-		if f.old {
-			return 0
+		if f.late {
+			return 1
 		}
-		return 1
+		return 0
 	}
 	sorted := slices.Clone(files)
 	slices.SortStableFunc(sorted, func(x, y *sourceFile) int { return cmp.Or(x.dir-y.dir, rank(x)-rank(y)) })
 	return sorted
 }
 
-// isRules tells a channel file from lists and voices.
-func isRules(f *sourceFile) bool {
-	return !strings.Contains(f.name, "lists/") && !strings.HasSuffix(f.name, "voices.yaml")
-}
-
 func (a *assembly) channel(f *sourceFile) {
 	c := &f.channel
 	switch {
 	case c.Channel == "":
-		a.fail(f, f.root, "the file begins with channel: NAME", "the channel is missing")
+		a.fail(f, f.find(), "the file begins with channel: NAME", "the channel is missing")
 	case !isSlug(c.Channel):
 		a.fail(f, f.find("channel"), slugHint(c.Channel), "channel %s is no slug", problem.Quote(c.Channel))
 	}
 	if len(c.Rules) == 0 {
-		a.fail(f, f.find("rules"), "", "channel %s has no rules", c.Channel)
+		a.fail(f, f.find("rules"), "write them under rules:", "channel %s has no rules", c.Channel)
 	}
-	i := slices.IndexFunc(a.set.channels, func(x Channel) bool { return x.Slug == c.Channel })
-	if i < 0 {
+	i, ok := a.channels[c.Channel]
+	if !ok {
+		i = len(a.set.channels)
+		a.channels[c.Channel] = i
 		a.set.channels = append(a.set.channels, Channel{Slug: c.Channel})
-		i = len(a.set.channels) - 1
 	}
 	have := &a.set.channels[i]
 	if have.Title == "" || c.Title != "" && f.dir > 0 {
@@ -221,80 +277,6 @@ func (a *assembly) channel(f *sourceFile) {
 	if have.About == "" || c.About != "" && f.dir > 0 {
 		have.About = c.About
 	}
-}
-
-// rule checks one entry and compiles it. A rule that is switched off from a
-// later directory is listed as it was, with the reason.
-func (a *assembly) rule(p *placedRule) {
-	f, e := p.file, p.entry
-	if e.Disabled != "" && e.Match == "" {
-		if p.over == nil {
-			a.fail(f, f.find("rules", p.i, "disabled"), "only a rule that stands in an earlier directory can be switched off by its id alone", "there is no rule %s to disable", e.ID)
-			return
-		}
-		off := *p.over.entry
-		off.Disabled = e.Disabled
-		a.rule(&placedRule{file: p.over.file, i: p.over.i, entry: &off})
-		return
-	}
-	r := &rule{Rule: Rule{ID: e.ID, Title: e.Title, About: e.About, Channel: f.channel.Channel, Severity: Severity(e.Severity), File: f.name,
-		References: append([]string{}, e.References...), Disabled: e.Disabled, Tests: len(e.Tests), Line: f.find("rules", p.i).Line}}
-	if strings.TrimSpace(e.Title) == "" {
-		a.fail(f, f.find("rules", p.i, "title"), "", "rule %s has no title", e.ID)
-	}
-	a.severity(f, e.ID, e.Severity, "rules", p.i, "severity")
-	a.where(f, &e.Where, "rules", p.i, "where")
-	r.where = e.Where.compiled()
-	if e.Budget != nil {
-		if r.Budget = *e.Budget; *e.Budget < 1 {
-			a.fail(f, f.find("rules", p.i, "budget"), "alerts a day; leave it out for none", "a budget is 1 or more")
-		}
-	}
-	for j, ref := range e.References {
-		if u, err := url.Parse(ref); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			a.fail(f, f.find("rules", p.i, "references", j), "write the whole address: https://...", "reference %s is no address", problem.Quote(ref))
-		}
-	}
-	if strings.TrimSpace(e.Match) == "" {
-		a.fail(f, f.find("rules", p.i), "write the query under match:", "rule %s has no match", e.ID)
-		return
-	}
-	canonical := []string{e.ID, e.Severity}
-	var ok = true
-	compile := func(use query.Use, src string, path ...any) (*expr, string) {
-		n := a.query(f, use, src, path...)
-		if n == nil {
-			ok = false
-			return nil, ""
-		}
-		form := query.Format(n)
-		canonical = append(canonical, form, a.expanded(n, a.lists(f)))
-		return a.compile(f, n), form
-	}
-	r.match, r.Query = compile(query.Match, e.Match, "rules", p.i, "match")
-	if strings.TrimSpace(e.Unless) != "" {
-		r.unless, r.Unless = compile(query.Unless, e.Unless, "rules", p.i, "unless")
-	}
-	for j, x := range e.Raise {
-		a.severity(f, e.ID, x.To, "rules", p.i, "raise", j, "to")
-		if strings.TrimSpace(x.When) == "" {
-			a.fail(f, f.find("rules", p.i, "raise", j), "write when: and a query", "raise without when")
-			continue
-		}
-		canonical = append(canonical, x.To)
-		when, _ := compile(query.When, x.When, "rules", p.i, "raise", j, "when")
-		r.raise = append(r.raise, raise{to: Severity(x.To), when: when})
-	}
-	a.tests(r, p)
-	if !ok {
-		return
-	}
-	for _, k := range r.where.keys {
-		canonical = append(canonical, k.name+":"+strings.Join(k.values, ","))
-	}
-	sum := sha256.Sum256([]byte(strings.Join(canonical, "\n")))
-	r.Version = hex.EncodeToString(sum[:6])
-	a.set.rules = append(a.set.rules, r)
 }
 
 func (a *assembly) severity(f *sourceFile, id, s string, path ...any) {

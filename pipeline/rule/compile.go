@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"newsmonitor/pipeline/rule/engine"
 	"newsmonitor/pipeline/rule/query"
 	"newsmonitor/pipeline/rule/text"
 )
@@ -37,6 +38,7 @@ type expr struct {
 	// Of a word or phrase:
 	text   string
 	terms  []term
+	need   uint64 // engine.Key of a word that must be there; 0 when there is none
 	form   form
 	weight float64
 	list   string // the list that it was written in
@@ -173,6 +175,7 @@ func (p *program) any(nodes []*query.Node, s scope) *expr {
 
 func (p *program) word(e *expr, n *query.Node, s scope) {
 	e.placed, e.text, e.form, e.weight, e.list = true, n.Text, s.form, s.weight, s.list
+	longest := 0
 	for _, t := range query.Terms(n.Text) {
 		k := term{Term: t, key: t.Text}
 		switch {
@@ -187,6 +190,9 @@ func (p *program) word(e *expr, n *query.Node, s scope) {
 				k.language = stemLanguage(t.Raw)
 			}
 			k.key = stem(k.language, t.Raw)
+		}
+		if longest < len(t.Text) && !t.Any && !t.Wild && k.language == "" {
+			longest, e.need = len(t.Text), engine.Key(t.Text)
 		}
 		e.terms = append(e.terms, k)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"newsmonitor/pipeline/feed"
+	"newsmonitor/pipeline/rule/engine"
 	"newsmonitor/pipeline/rule/text"
 )
 
@@ -38,19 +39,17 @@ func fieldsOf(name string) fields {
 
 func (s fields) has(f field) bool { return s&(1<<f) != 0 }
 
-// apart keeps fields from touching on the ruler: farther than NEAR can reach.
-const apart = 1000
-
 // document is an item split into tokens, all fields one after the other, with
 // the places of every token.
 type document struct {
-	texts  [fieldCount]string
+	item   *engine.Item
+	texts  *[fieldCount]string
 	tokens []token
-	at     map[string][]int32 // folded text -> token indexes
-	first  [fieldCount]int    // unit at which a field begins
-	repeat bool               // content holds the summary: it counts once
+	first  [fieldCount]int // unit at which a field begins
+	repeat bool            // content holds the summary: it counts once
 
-	words []string                      // distinct texts in order, for wildcards; made when needed
+	heads [256]int32                    // first of the distinct words that begin alike, from 1; made when needed
+	next  []int32                       // the next of them
 	stems map[string]map[string][]int32 // by language; made when needed
 }
 
@@ -59,56 +58,38 @@ type token struct {
 	field field
 }
 
-func read(it feed.Item) *document {
-	d := &document{texts: [fieldCount]string{
+// textsOf are the fields of an item as text.
+func textsOf(it *feed.Item) [fieldCount]string {
+	return [fieldCount]string{
 		title: it.Title, summary: it.Summary, content: it.Content, address: it.Link,
 		// One value a line: a phrase never runs from one into the next.
 		author: strings.Join(it.Authors, "\n"), source: it.Source.Title, category: strings.Join(it.Categories, "\n"),
-	}}
-	var split [fieldCount][]text.Token
-	n := 0
-	for f, s := range d.texts {
-		split[f] = text.Tokenise(s)
-		n += len(split[f])
 	}
-	d.tokens = make([]token, 0, n)
-	d.at = make(map[string][]int32, n/2)
-	unit, sentence, paragraph := 0, 0, 0
-	for f := range fieldCount {
-		d.first[f] = unit
-		for _, t := range split[f] {
-			t.Unit += d.first[f]
-			t.Sentence += sentence
-			t.Paragraph += paragraph
-			d.at[t.Text] = append(d.at[t.Text], int32(len(d.tokens)))
-			d.tokens = append(d.tokens, token{t, f})
-		}
-		if k := len(d.tokens); len(split[f]) > 0 {
-			unit = d.tokens[k-1].Unit + apart
-			sentence, paragraph = d.tokens[k-1].Sentence+1, d.tokens[k-1].Paragraph+1
-		}
-	}
-	d.repeat = within(split[summary], split[content])
-	return d
 }
 
-// within tells whether the words of a stand in b in a row, as a feed's summary
-// does that is the beginning of the content. Its last word may be cut.
-func within(a, b []text.Token) bool {
-	if len(a) > 3 {
-		a = a[:len(a)-1]
-	}
-	if len(a) == 0 {
-		return false
-	}
-	join := func(tokens []text.Token) string {
-		var s strings.Builder
-		for _, t := range tokens {
-			s.WriteString(" " + t.Text)
+func read(it feed.Item) *document {
+	texts := textsOf(&it)
+	item := &engine.Item{}
+	item.Read(&texts)
+	return documentOf(item)
+}
+
+func documentOf(item *engine.Item) *document {
+	d := &document{item: item, texts: &item.Texts, repeat: item.Repeats()}
+	split := item.Tokens()
+	d.tokens = make([]token, len(split))
+	f, end := title, item.End(0)
+	for i := range split {
+		for i >= end {
+			f++
+			end = item.End(int(f))
 		}
-		return s.String() + " "
+		d.tokens[i] = token{split[i], f}
 	}
-	return strings.Contains(join(b), join(a))
+	for f := range fieldCount {
+		d.first[f] = int(item.First(int(f)))
+	}
+	return d
 }
 
 // raw is a token as it stands in the item.
@@ -117,14 +98,39 @@ func (d *document) raw(i int32) string {
 	return d.texts[t.field][t.Start:t.End]
 }
 
-// vocabulary is the distinct words in order.
-func (d *document) vocabulary() []string {
-	if d.words == nil {
-		d.words = make([]string, 0, len(d.at))
-		for w := range d.at {
-			d.words = append(d.words, w)
+// fitting appends the places of all words that fit a pattern.
+func (d *document) fitting(pattern string) []int32 {
+	head := pattern[:strings.IndexAny(pattern, "*?")]
+	var out []int32
+	lists := 0
+	try := func(w int) {
+		if word := d.item.Word(w); strings.HasPrefix(string(word), head) && glob(pattern, string(word)) {
+			out = append(out, d.item.WordPlaces(w)...)
+			lists++
 		}
-		slices.Sort(d.words)
 	}
-	return d.words
+	if len(head) < 3 {
+		for w := range d.item.Words() {
+			try(w)
+		}
+	} else {
+		if d.next == nil {
+			d.next = make([]int32, d.item.Words())
+			for w := range d.next {
+				if word := d.item.Word(w); len(word) >= 3 {
+					h := alike(word[0], word[1], word[2])
+					d.next[w], d.heads[h] = d.heads[h], int32(w+1)
+				}
+			}
+		}
+		for w := d.heads[alike(head[0], head[1], head[2])]; w != 0; w = d.next[w-1] {
+			try(int(w - 1))
+		}
+	}
+	if lists > 1 {
+		slices.Sort(out)
+	}
+	return out
 }
+
+func alike(a, b, c byte) byte { return a*31 ^ b*57 ^ c }

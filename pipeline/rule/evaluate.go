@@ -3,7 +3,6 @@ package rule
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -24,16 +23,48 @@ type span struct {
 
 // evaluation is one item under the rules of one set. It is the plain meaning
 // of the language: no index, no short cut but that each expr is looked for
-// once.
+// once. It decides nothing while a set runs, where the engine does: it says
+// why, and tests hold the engine against it.
 type evaluation struct {
 	doc   *document
 	facts facts
-	found [][]span // by expr id
-	done  []bool
+	found *found
+
+	places []place // scratch of evidence
 }
 
-func newEvaluation(d *document, exprs int) *evaluation {
-	return &evaluation{doc: d, found: make([][]span, exprs), done: make([]bool, exprs)}
+func newEvaluation(d *document) *evaluation { return &evaluation{doc: d, found: &found{item: 1}} }
+
+// found is where exprs stand, by id: few of a set's many are looked for. It is
+// used again for the next item, whose number tells what is old.
+type found struct {
+	pages []*[foundPage]cell
+	item  uint32
+}
+
+const foundPage = 256
+
+type cell struct {
+	spans []span
+	item  uint32 // that spans are of
+}
+
+func (f *found) at(id int) *cell {
+	n := id / foundPage
+	if n >= len(f.pages) {
+		f.pages = append(f.pages, make([]*[foundPage]cell, n+1-len(f.pages))...)
+	}
+	if f.pages[n] == nil {
+		f.pages[n] = new([foundPage]cell)
+	}
+	return &f.pages[n][id%foundPage]
+}
+
+// next begins with another item.
+func (f *found) next() {
+	if f.item++; f.item == 0 {
+		*f = found{item: 1}
+	}
 }
 
 // holds tells whether an expr is true of the item.
@@ -99,23 +130,27 @@ func (e *expr) looksAt(f field) bool {
 
 // spans returns where an expr stands, by start, then end.
 func (v *evaluation) spans(e *expr) []span {
-	if v.done[e.id] {
-		return v.found[e.id]
+	if e.op == query.Word && e.need != 0 && !v.doc.item.Has(e.need) {
+		return nil
+	}
+	if c := v.found.at(e.id); c.item == v.found.item {
+		return c.spans
 	}
 	var out []span
 	switch e.op {
 	case query.Word:
 		out = v.words(e)
 	case query.Field:
-		for _, s := range v.spans(e.kids[0]) {
-			if e.fields.has(v.doc.tokens[s.start].field) {
-				out = append(out, s)
-			}
-		}
+		out = v.inside(v.spans(e.kids[0]), e.fields)
 	case query.Or:
 		from := 0
 		for _, k := range e.kids {
-			if s := v.spans(k); len(s) > 0 {
+			switch s := v.spans(k); {
+			case len(s) == 0:
+			case from == 0:
+				out = s[:len(s):len(s)] // appending copies
+				from++
+			default:
 				out = append(out, s...)
 				from++
 			}
@@ -157,8 +192,24 @@ func (v *evaluation) spans(e *expr) []span {
 			}
 		}
 	}
-	v.found[e.id], v.done[e.id] = out, true
+	*v.found.at(e.id) = cell{out, v.found.item}
 	return out
+}
+
+// inside keeps the places in some fields.
+func (v *evaluation) inside(s []span, in fields) []span {
+	out := func(p span) bool { return !in.has(v.doc.tokens[p.start].field) }
+	i := slices.IndexFunc(s, out)
+	if i < 0 {
+		return s
+	}
+	kept := slices.Clone(s[:i])
+	for _, p := range s[i:] {
+		if !out(p) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
 }
 
 // order sorts places and drops those that say the same again.
@@ -224,7 +275,7 @@ func (v *evaluation) words(e *expr) []span {
 		if e.terms[i].Any {
 			continue
 		}
-		at := v.places(e, &e.terms[i])
+		at := v.placesOf(e, &e.terms[i])
 		if len(at) == 0 {
 			return nil
 		}
@@ -258,29 +309,15 @@ func (v *evaluation) words(e *expr) []span {
 	return out
 }
 
-// places returns the tokens that a term may stand at, in order; fits decides.
-func (v *evaluation) places(e *expr, t *term) []int32 {
+// placesOf returns the tokens that a term may stand at, in order; fits decides.
+func (v *evaluation) placesOf(e *expr, t *term) []int32 {
 	switch {
 	case t.language != "":
 		return v.doc.stemmed(t.language)[t.key]
 	case !t.Wild:
-		return v.doc.at[t.Text]
+		return v.doc.item.Places(t.Text)
 	}
-	head := t.Text[:strings.IndexAny(t.Text, "*?")]
-	words := v.doc.vocabulary()
-	i, _ := slices.BinarySearch(words, head)
-	var out []int32
-	lists := 0
-	for ; i < len(words) && strings.HasPrefix(words[i], head); i++ {
-		if glob(t.Text, words[i]) {
-			out = append(out, v.doc.at[words[i]]...)
-			lists++
-		}
-	}
-	if lists > 1 {
-		slices.Sort(out)
-	}
-	return out
+	return v.doc.fitting(t.Text)
 }
 
 // fits tells whether the token at i is the term.

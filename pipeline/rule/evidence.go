@@ -16,6 +16,7 @@ const (
 	maxContext  = 80  // characters on each side
 	maxSnippet  = 240 // characters
 	maxWindows  = 100 // places that a snippet is looked for at
+	maxCounted  = 500 // places of a part of a query that count, the title's first
 )
 
 // factor is what a word counts for by the field it stands in; fields that are
@@ -30,21 +31,24 @@ func (f field) factor() float64 {
 	return 1
 }
 
-// evidence returns the places of the words that made e true, title first, and
+// evidence returns the places of the words that made e true, title first (good
+// until it is asked again), and
 // the score: for each word weight x the best field's factor x (1 + ln of how
 // often it stands there). No rule's score depends on other rules.
-func (v *evaluation) evidence(e *expr) ([]span, float64) {
-	var all []span
-	once := map[place]bool{}
-	v.collect(e, func(s *span) {
-		if at := (place{s.leaf, s.start}); !once[at] {
-			once[at] = true
-			all = append(all, *s)
+func (v *evaluation) evidence(e *expr) ([]place, float64) {
+	all := v.places[:0]
+	v.collect(e, func(s *span) { all = append(all, place{s.start, s.end, s.leaf}) })
+	v.places = all
+	slices.SortFunc(all, func(a, b place) int {
+		switch {
+		case a.start != b.start:
+			return int(a.start) - int(b.start)
+		case a.end != b.end:
+			return int(b.end) - int(a.end)
 		}
+		return a.leaf.id - b.leaf.id
 	})
-	slices.SortStableFunc(all, func(a, b span) int {
-		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end), cmp.Compare(a.leaf.id, b.leaf.id))
-	})
+	all = slices.CompactFunc(all, func(a, b place) bool { return a.start == b.start && a.leaf == b.leaf })
 
 	type tally struct {
 		n      int
@@ -72,14 +76,14 @@ func (v *evaluation) evidence(e *expr) ([]span, float64) {
 		score += leaf.weight * t.factor * (1 + math.Log(float64(max(t.n, 1))))
 	}
 	// One place is shown once, whatever number of words of the rule mean it.
-	all = slices.CompactFunc(all, func(a, b span) bool { return a.start == b.start && a.end == b.end })
+	all = slices.CompactFunc(all, func(a, b place) bool { return a.start == b.start && a.end == b.end })
 	return all, math.Round(score*1000) / 1000
 }
 
-// place is one word or phrase at one token.
+// place is where a word or phrase stands.
 type place struct {
-	leaf  *expr
-	start int32
+	start, end int32
+	leaf       *expr
 }
 
 // collect gives f the places that made e true; e holds.
@@ -90,6 +94,7 @@ func (v *evaluation) collect(e *expr, f func(*span)) {
 		v.collect(e.kids[0], f)
 	case e.placed:
 		spans := v.spans(e)
+		spans = spans[:min(len(spans), maxCounted)]
 		for i := range spans {
 			leaves(&spans[i], f)
 		}
@@ -112,7 +117,7 @@ func leaves(s *span, f func(*span)) {
 }
 
 // lines turns places into concordance lines.
-func (v *evaluation) lines(places []span) []Evidence {
+func (v *evaluation) lines(places []place) []Evidence {
 	out := make([]Evidence, 0, min(len(places), maxEvidence))
 	for _, s := range places[:min(len(places), maxEvidence)] {
 		f := v.doc.tokens[s.start].field
@@ -148,6 +153,9 @@ func after(s string) string {
 // oneLine collapses white space, keeping one space where the text had some at
 // its ends, so that before + text + after reads as written.
 func oneLine(s string) string {
+	if isOneLine(s) {
+		return s
+	}
 	var b strings.Builder
 	b.Grow(len(s))
 	space := false
@@ -168,11 +176,34 @@ func oneLine(s string) string {
 	return b.String()
 }
 
+// isOneLine tells that oneLine has nothing to do.
+func isOneLine(s string) bool {
+	last := byte(0)
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if c < ' ' || c == 0x7F || c == ' ' && last == ' ' {
+				return false
+			}
+			last = c
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r < 0x100 && (unicode.IsSpace(r) || unicode.IsControl(r)) || r >= 0x1680 && r <= 0x3000 && unicode.IsSpace(r) || r == utf8.RuneError && n == 1 {
+			return false
+		}
+		last = 0
+		i += n
+	}
+	return true
+}
+
 // snippet is the run of whole sentences, up to maxSnippet characters, in which
 // the words weigh most. The title is only taken when nothing else has any:
 // whoever reads the snippet has read the title.
-func (v *evaluation) snippet(places []span) string {
-	var body []span
+func (v *evaluation) snippet(places []place) string {
+	var body []place
 	for _, s := range places {
 		if f := v.doc.tokens[s.start].field; f == summary || f == content {
 			body = append(body, s)
@@ -272,7 +303,7 @@ func closing(s string, from, to int) int {
 
 // around cuts a window out of a long sentence, beginning a little before the
 // first place, at the borders of tokens.
-func (v *evaluation) around(places []span, f field) (string, float64) {
+func (v *evaluation) around(places []place, f field) (string, float64) {
 	in := v.doc.texts[f]
 	first := places[0].start
 	sentence := v.doc.tokens[first].Sentence

@@ -46,6 +46,9 @@ func (f *facts) holds(name string, values []string) bool {
 	})
 }
 
+// Holds is holds, for the engine.
+func (f *facts) Holds(name string, values []string) bool { return f.holds(name, values) }
+
 // speaks tells whether a language is want or a kind of it: zh-Hant is zh.
 func speaks(have, want string) bool {
 	if have == "" || len(have) < len(want) {

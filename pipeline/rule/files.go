@@ -16,18 +16,20 @@ type channelFile struct {
 
 // ruleEntry is one rule.
 type ruleEntry struct {
-	ID         string       `yaml:"id"`         // slug, unique over all files
-	Title      string       `yaml:"title"`      // for people
-	About      string       `yaml:"about"`      // why it is written so; optional
-	Severity   string       `yaml:"severity"`   // low, medium, high or critical
-	Match      string       `yaml:"match"`      // the query
-	Unless     string       `yaml:"unless"`     // the rule does not fire where this is true; optional
-	Raise      []raiseEntry `yaml:"raise"`      // the first that holds sets the severity; optional
-	Where      whereEntry   `yaml:"where"`      // optional
-	Budget     *int         `yaml:"budget"`     // alerts a day beyond which the rule is named as noisy; optional
-	References []string     `yaml:"references"` // http(s) addresses; optional
-	Disabled   string       `yaml:"disabled"`   // the reason: switches the rule off; nothing but id is needed beside it
-	Tests      []testEntry  `yaml:"tests"`      // at least one that must fire and one that must not
+	ID         string       `yaml:"id"`               // slug, unique over all files
+	Title      string       `yaml:"title"`            // for people
+	About      string       `yaml:"about"`            // why it is written so; optional
+	Severity   string       `yaml:"severity"`         // low, medium, high or critical
+	Match      string       `yaml:"match"`            // the query
+	Unless     string       `yaml:"unless"`           // the rule does not fire where this is true; optional
+	Raise      []raiseEntry `yaml:"raise"`            // the first that holds sets the severity; optional
+	Where      whereEntry   `yaml:"where"`            // optional
+	SlowOK     bool         `yaml:"slow_ok"`          // the rule may cost more than the limit; see monitor rules cost
+	Unanchored bool         `yaml:"allow_unanchored"` // the rule names no word that an item must have, and is tried on every item
+	Budget     *int         `yaml:"budget"`           // alerts a day beyond which the rule is named as noisy; optional
+	References []string     `yaml:"references"`       // http(s) addresses; optional
+	Disabled   string       `yaml:"disabled"`         // the reason: switches the rule off; nothing but id is needed beside it
+	Tests      []testEntry  `yaml:"tests"`            // at least one that must fire and one that must not
 }
 
 type raiseEntry struct {
@@ -149,7 +151,7 @@ type voiceEntry struct {
 // Sides of a voice.
 var Sides = []string{"civilian", "military", "party"}
 
-const maxFiles = 2000 // of one directory
+const maxFiles = 50_000 // of one directory
 
 // worst tells whether a list of problems keeps its file from use.
 func worst(l problem.List) bool { return len(l.Errors()) > 0 }

@@ -275,3 +275,31 @@ func FuzzMatch(f *testing.F) {
 		s.WhyNot("x", it)
 	})
 }
+
+// TestExpansion is about the words that a query has through its lists.
+func TestExpansion(t *testing.T) {
+	t.Parallel()
+	words := func(from, n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "w%d, ", from+i)
+		}
+		return b.String()
+	}
+	lists := "lists:\n  - {name: half, terms: [" + words(0, 5000) + "]}\n  - {name: rest, terms: ['@half', " + words(5000, 4999) + "]}\n"
+	for _, c := range []struct {
+		query string
+		good  bool
+	}{{"'@rest OR a'", true}, {"'@rest OR @rest OR @half OR a'", true}, {"'@rest OR a OR b'", false}} {
+		s, problems := Load(dir("a.yaml", one("a", "    slow_ok: true\n    match: "+c.query+"\n"), "lists/l.yaml", lists))
+		if got := len(problems.Errors()) == 0; got != c.good || !c.good && !strings.Contains(problems.Errors()[0].Message, "more than 10000") {
+			t.Errorf("%s: %v", c.query, problems)
+		}
+		if c.good {
+			_, problems = s.Query(strings.Trim(c.query, "'") + " OR c")
+			if len(problems.Errors()) == 0 {
+				t.Errorf("a search may be larger than a rule: %s", c.query)
+			}
+		}
+	}
+}

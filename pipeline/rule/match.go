@@ -8,39 +8,63 @@ import (
 	"newsmonitor/pipeline/rule/text"
 )
 
-// Match says which channels an item belongs to, and why. It is pure, safe for
-// use by many at once, and takes time in proportion to the item and the rules.
+// Match says which channels an item belongs to, and why. It is pure and safe
+// for use by many at once. What it costs hardly grows with the number of
+// rules, but with those that fire.
 func (s *Set) Match(it feed.Item) Result {
-	v := s.evaluate(it)
-	r := Result{States: v.facts.states, Voice: v.voice, Language: v.facts.language}
-	var fired []*rule
-	for _, x := range s.rules {
-		if x.Disabled != "" {
-			continue
-		}
-		if f := v.tries(x); f.none() {
-			fired = append(fired, x)
-			v.facts.channels[x.Channel] = true
-		}
+	r := s.index.readers.Get().(*reader)
+	r.read(s, &it)
+	out := Result{States: r.facts.states, Voice: r.voice, Language: r.facts.language, Cut: r.cut()}
+	if len(r.fired) > 0 {
+		s.explain(r, &it, &out)
 	}
-	// channel: is judged here, when every rule has had its say.
-	for _, x := range fired {
-		severity := v.severity(x)
-		evidence, score := v.evidence(x.match)
-		m := Match{ID: x.ID, Title: x.Title, Severity: severity, Version: x.Version, Score: score,
-			Snippet: v.snippet(evidence), Evidence: v.lines(evidence)}
-		i := slices.IndexFunc(r.Channels, func(h Hit) bool { return h.Channel == x.Channel })
-		if i < 0 {
-			r.Channels = append(r.Channels, Hit{Channel: x.Channel, Severity: Low})
-			i = len(r.Channels) - 1
-		}
-		h := &r.Channels[i]
-		h.Rules = append(h.Rules, m)
-		h.Score = max(h.Score, score)
-		if severity.Rank() > h.Severity.Rank() {
-			h.Severity = severity
-		}
+	r.forget()
+	s.index.readers.Put(r)
+	return out
+}
+
+// explain says why the rules fired that did, and how severe that is.
+func (s *Set) explain(r *reader, it *feed.Item, out *Result) {
+	r.facts.channels = make(map[string]bool, 4)
+	for _, f := range r.fired {
+		r.facts.channels[s.rules[f.place].Channel] = true
 	}
+	for _, m := range r.matchers { // channel: is judged here, when every rule has had its say
+		m.Ask(&r.facts)
+	}
+	r.found.next()
+	v := &judged{evaluation: &evaluation{doc: documentOf(&r.item), facts: r.facts, found: &r.found}, item: *it, voice: r.voice}
+	for _, f := range r.fired {
+		x := s.rules[f.place]
+		out.add(x, v.match(x, v.capped(r.severity(s, f))))
+	}
+	out.sort()
+}
+
+// match is what is said of a rule that fired.
+func (v *judged) match(x *rule, severity Severity) Match {
+	evidence, score := v.evidence(x.match)
+	return Match{ID: x.ID, Title: x.Title, Severity: severity, Version: x.Version, Score: score,
+		Snippet: v.snippet(evidence), Evidence: v.lines(evidence)}
+}
+
+// add puts a match under its channel.
+func (r *Result) add(x *rule, m Match) {
+	i := slices.IndexFunc(r.Channels, func(h Hit) bool { return h.Channel == x.Channel })
+	if i < 0 {
+		r.Channels = append(r.Channels, Hit{Channel: x.Channel, Severity: Low})
+		i = len(r.Channels) - 1
+	}
+	h := &r.Channels[i]
+	h.Rules = append(h.Rules, m)
+	h.Score = max(h.Score, m.Score)
+	if m.Severity.Rank() > h.Severity.Rank() {
+		h.Severity = m.Severity
+	}
+}
+
+// sort puts the strongest first.
+func (r *Result) sort() {
 	for _, h := range r.Channels {
 		slices.SortStableFunc(h.Rules, func(a, b Match) int {
 			return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), cmp.Compare(b.Score, a.Score), cmp.Compare(a.ID, b.ID))
@@ -49,7 +73,6 @@ func (s *Set) Match(it feed.Item) Result {
 	slices.SortStableFunc(r.Channels, func(a, b Hit) int {
 		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), cmp.Compare(b.Score, a.Score), cmp.Compare(a.Channel, b.Channel))
 	})
-	return r
 }
 
 // judged is an item of which everything is known but the rules.
@@ -62,7 +85,7 @@ type judged struct {
 // evaluate reads an item and finds out what rules may ask of it, in the order
 // in which one needs the other: language, states, voice, tier.
 func (s *Set) evaluate(it feed.Item) *judged {
-	v := &judged{evaluation: newEvaluation(read(it), s.exprs), item: it}
+	v := &judged{evaluation: newEvaluation(read(it)), item: it}
 	v.facts = facts{source: it.Source, feed: cmp.Or(it.Feed, it.Source.ID), tier: it.Source.Tier, channels: map[string]bool{}}
 	v.facts.language = text.Language(it.Title+"\n"+it.Summary+"\n"+beginning(it.Content), it.Language)
 	v.facts.states = s.statesOf(v)
@@ -90,6 +113,7 @@ type failure struct {
 
 func (f failure) none() bool { return f.clause == "" }
 
+// tries judges a rule plainly: for whoever asks why it did not fire.
 func (v *judged) tries(x *rule) failure {
 	if key := x.where.fails(&v.facts); key != "" {
 		return failure{"where", key}

@@ -115,7 +115,7 @@ func columnByte(line string, column int) int {
 
 // queryProblem turns a mistake in a query into a problem of its file: the
 // proposal, then the line of the query with the place underlined.
-func queryProblem(f *sourceFile, n *yaml.Node, source string, e query.Error) problem.Problem {
+func queryProblem(f *version, n *yaml.Node, source string, e query.Error) problem.Problem {
 	p := problem.At(f.name, n, "%s", e.Message)
 	p.Line, p.Column = locate(f.bytes, n, e.Start)
 	if e.Warning {

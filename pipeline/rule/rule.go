@@ -34,6 +34,7 @@ type Result struct {
 	Voice    Voice    // who speaks; zero when no voice was recognised
 	Language string   // as matching judged it: the script of the text first, then what was declared
 	Channels []Hit    // strongest first, then by channel name
+	Cut      []string // what limits of the matcher cut: engine.CutWords and so on; nil for nothing
 }
 
 // Hit is one channel that an item belongs to: the matched rules of the channel,

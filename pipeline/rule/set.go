@@ -1,9 +1,12 @@
 package rule
 
 import (
+	"fmt"
 	"slices"
+	"sync"
 
 	"newsmonitor/pipeline/problem"
+	"newsmonitor/pipeline/rule/query"
 )
 
 // Set is all rules, lists and voices of one load, compiled. It does not change
@@ -16,7 +19,25 @@ type Set struct {
 	bare     *expr // bare organs of all states
 	lists    map[string]*list
 	exprs    int
-	files    map[string]*sourceFile // accepted, by name; for the next Reload
+	organs   []*query.Node // of bare
+	index    *index
+
+	// For the next Reload:
+	files     []*sourceFile // accepted, in order
+	dirs      []string
+	seen      [][]seen            // all that was read, by directory, in order
+	wordFiles []wordFile          // of lists and states
+	facts     map[string][]string // the values that were known
+	program   *program            // grows from set to set, until most of it is of no use
+	fresh     int                 // its exprs when it was new
+	compiling *sync.Mutex         // of program, which reloads of the sets that share it change
+}
+
+// wordFile tells one set of lists from another.
+type wordFile struct {
+	src   *version
+	dir   int
+	stale bool
 }
 
 // Rule is one rule as it is listed.
@@ -35,6 +56,7 @@ type Rule struct {
 	References []string `json:"references"`
 	Disabled   string   `json:"disabled,omitempty"` // the reason
 	Tests      int      `json:"tests"`
+	Price
 }
 
 // Channel is what alerts are sorted into.
@@ -47,15 +69,24 @@ type Channel struct {
 // rule is a Rule made ready.
 type rule struct {
 	Rule
+	node   *query.Node // of match
+	not    *query.Node // of unless, nil without
+	lists  listsOf     // that its queries mean
 	match  *expr
 	unless *expr // nil without
 	raise  []raise
 	where  where
 	tests  []test
+
+	// What it depends on outside its file, and what was said of it:
+	uses []use
+	asks bool // for states, voices or channels
+	said problem.List
 }
 
 type raise struct {
 	to   Severity
+	node *query.Node
 	when *expr
 }
 
@@ -85,9 +116,9 @@ func (s *Set) Voices() []Voice {
 // Reload, so that an older one is in use.
 func (s *Set) Stale() []string {
 	var out []string
-	for name, f := range s.files {
+	for _, f := range s.files {
 		if f.stale {
-			out = append(out, name)
+			out = append(out, f.name)
 		}
 	}
 	slices.Sort(out)
@@ -100,54 +131,102 @@ func Load(dirs ...Dir) (*Set, problem.List) {
 	return load(nil, dirs)
 }
 
-// Reload reads the directories again. The unit of refusal is the file: a wrong
-// one keeps its last good version whole, with the lists that it had; a file
-// that is gone takes its rules along. s itself does not change.
+// Reload reads the directories again: what its time and size (or its content)
+// say is the same is neither read nor compiled again. The unit of refusal is
+// the file: a wrong one keeps its last good version whole, with the lists that
+// it had; a file that is gone takes its rules along. s itself does not change.
 func (s *Set) Reload(dirs ...Dir) (*Set, problem.List) {
 	return load(s, dirs)
 }
 
 func load(was *Set, dirs []Dir) (*Set, problem.List) {
-	files, problems := readDirs(dirs)
-	for _, f := range files {
-		f.old = was != nil && was.files[f.name] != nil
+	files, all, problems := readDirs(was, dirs)
+	compiling := &sync.Mutex{}
+	if was != nil {
+		compiling = was.compiling
 	}
+	compiling.Lock()
+	defer compiling.Unlock()
+	said := make(map[problem.Problem]bool)
 	var set *Set
 	for pass := 0; ; pass++ {
 		var more problem.List
-		set, more = assemble(files)
-		if pass == 0 || was != nil {
-			for _, p := range more {
-				if !slices.Contains(problems, p) {
-					problems = append(problems, p)
-				}
+		set, more = assemble(was, files)
+		wrong := map[string]bool{}
+		for _, p := range more {
+			if p.Severity == problem.Error {
+				wrong[p.File] = true
+			}
+			if (pass == 0 || was != nil) && !said[p] {
+				said[p] = true
+				problems = append(problems, p)
 			}
 		}
-		wrong := map[string]bool{}
-		for _, p := range more.Errors() {
-			wrong[p.File] = true
+		if len(wrong) == 0 {
+			break
 		}
-		changed := false
 		kept := files[:0:0]
 		for _, f := range files {
-			switch {
-			case !wrong[f.name]:
+			if !wrong[f.name] {
 				kept = append(kept, f)
-				continue
-			case f.stale, was == nil, was.files[f.name] == nil:
-				// Nothing good to go back to.
-			default:
-				old := *was.files[f.name]
-				old.stale, old.old, old.dir = true, true, f.dir
-				kept = append(kept, &old)
+			} else if !f.stale && f.was != nil { // else there is nothing good to go back to
+				kept = append(kept, was.lastGood(f))
 			}
-			changed = true
 		}
-		if !changed {
-			break
+		if len(kept) == len(files) && !slices.ContainsFunc(files, func(f *sourceFile) bool { return wrong[f.name] }) {
+			break // the problems are of no file
 		}
 		files = kept
 	}
+	set.files, set.seen, set.compiling = files, all, compiling
+	for _, d := range dirs {
+		set.dirs = append(set.dirs, d.Name)
+	}
+	next := 0 // files are what was read, in order, less what was refused
+	for i := range all {
+		for j := range all[i] {
+			s := &all[i][j]
+			if s.took == nil || s.took.version != s.src {
+				s.src.tree.drop()
+			}
+			s.took = nil
+			if next < len(files) && files[next].dir == i && files[next].name == s.src.name {
+				s.took = files[next]
+				s.took.was = nil // or every set there ever was would be kept
+				next++
+			}
+		}
+	}
+	var index *index
+	if was != nil {
+		index = was.index
+	}
+	set.index = newIndex(index, set)
+	if tried := set.tried(); tried > warnSet {
+		problems = append(problems, problem.Problem{File: dirs[0].Name, Severity: problem.Warning,
+			Message: fmt.Sprintf("%s rules are tried on an item, more than %d", Figure(tried), warnSet), Hint: "monitor rules cost shows which are tried most often, and why"})
+	}
 	problems.Sort()
 	return set, problems
+}
+
+// tried is how many rules an item of 5 KB is expected to be tried on.
+func (s *Set) tried() float64 {
+	n := 0.0
+	for _, r := range s.rules {
+		if r.Disabled == "" {
+			n += r.Probability
+		}
+	}
+	return n
+}
+
+// lastGood returns the version of a file that s runs, with the lists that its
+// queries were compiled with.
+func (s *Set) lastGood(f *sourceFile) *sourceFile {
+	old := &sourceFile{version: f.was.version, dir: f.dir, stale: true, env: f.was.env, was: f.was}
+	if !f.was.stale {
+		old.env = s.lists
+	}
+	return old
 }

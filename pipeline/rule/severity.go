@@ -7,16 +7,9 @@ import (
 	"newsmonitor/pipeline/rule/text"
 )
 
-// severity is the rule's own, or that of the first raise that holds; what
-// thinks aloud instead of acting never exceeds medium.
-func (v *judged) severity(x *rule) Severity {
-	s := x.Severity
-	for _, r := range x.raise {
-		if v.holds(r.when) {
-			s = r.to
-			break
-		}
-	}
+// capped is a severity, but that what thinks aloud instead of acting never
+// exceeds medium.
+func (v *judged) capped(s Severity) Severity {
 	if s.Rank() > Medium.Rank() && (thinks[v.item.Source.Kind] || v.opinion()) {
 		return Medium
 	}

@@ -13,7 +13,7 @@ import (
 type state struct {
 	code  string
 	file  *sourceFile
-	line  int
+	i     int           // in its file
 	nodes []*query.Node // what names it
 	not   []*query.Node // what covers that
 	own   []*query.Node // bare organs that are its own
@@ -21,30 +21,38 @@ type state struct {
 	bare  *expr // nil without
 }
 
-func (a *assembly) readState(f *sourceFile, i int, e *stateEntry, states []*state) []*state {
-	at := f.find("states", i, "code")
-	if !isCode(e.Code) {
-		a.fail(f, at, "the ISO code in capitals: CN, US, EU, UN", "%s is no state", problem.Quote(e.Code))
-		return states
-	}
-	s := &state{code: e.Code, file: f, line: at.Line}
-	was := slices.IndexFunc(states, func(x *state) bool { return x.code == e.Code })
-	if was >= 0 && states[was].file.dir == f.dir {
-		a.fail(f, at, fmt.Sprintf("the first is %s:%d", states[was].file.name, states[was].line), "state %s is written twice", e.Code)
-		return states
-	}
+// stateWords is the words of a stateEntry, parsed.
+type stateWords struct{ nodes, not, own []*query.Node }
+
+func (f *version) stateWords(i int, e *stateEntry) (w stateWords) {
 	for _, part := range []struct {
 		key   string
 		words []string
 		into  *[]*query.Node
 	}{
-		{"names", e.Names, &s.nodes}, {"capital", e.Capital, &s.nodes}, {"organs", e.Organs, &s.nodes}, {"persons", e.Persons, &s.nodes},
-		{"bare", e.Bare, &s.own}, {"except", e.Except, &s.not},
+		{"names", e.Names, &w.nodes}, {"capital", e.Capital, &w.nodes}, {"organs", e.Organs, &w.nodes}, {"persons", e.Persons, &w.nodes},
+		{"bare", e.Bare, &w.own}, {"except", e.Except, &w.not},
 	} {
-		*part.into = append(*part.into, a.terms(f, part.words, "states", i, part.key)...)
+		*part.into = append(*part.into, f.terms(part.words, "states", i, part.key)...)
+	}
+	return w
+}
+
+func (a *assembly) readState(f *sourceFile, i int, e *stateEntry, states []*state) []*state {
+	if !isCode(e.Code) {
+		a.fail(f, f.find("states", i, "code"), "the ISO code in capitals: CN, US, EU, UN", "%s is no state", problem.Quote(e.Code))
+		return states
+	}
+	w := f.words.states[i]
+	s := &state{code: e.Code, file: f, i: i, nodes: w.nodes, not: w.not, own: w.own}
+	was := slices.IndexFunc(states, func(x *state) bool { return x.code == e.Code })
+	if was >= 0 && states[was].file.dir == f.dir {
+		first := states[was]
+		a.fail(f, f.find("states", i, "code"), fmt.Sprintf("the first is %s:%d", first.file.name, first.file.find("states", first.i, "code").Line), "state %s is written twice", e.Code)
+		return states
 	}
 	if len(s.nodes) == 0 {
-		a.fail(f, f.find("states", i), "", "state %s has no names", e.Code)
+		a.fail(f, f.find("states", i), "write them: names: [China, 中国]", "state %s has no names", e.Code)
 		return states
 	}
 	if was >= 0 {
@@ -88,12 +96,12 @@ func either(nodes []*query.Node) *query.Node {
 func (a *assembly) compileStates(states []*state) {
 	a.program.lists = a.set.lists
 	for _, s := range states {
-		s.names = a.program.compile(&query.Node{Op: query.List, Name: "state-" + strings.ToLower(s.code)})
+		s.names = a.program.compile(stateList(s))
 		if len(s.own) > 0 {
 			s.bare = a.program.compile(either(s.own))
 		}
 	}
-	if len(a.bare) > 0 {
+	if a.set.organs = a.bare; len(a.bare) > 0 {
 		a.set.bare = a.program.compile(either(a.bare))
 	}
 	a.set.states = states

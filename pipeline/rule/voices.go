@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v4"
+
 	"newsmonitor/pipeline/feed"
 	"newsmonitor/pipeline/problem"
 	"newsmonitor/pipeline/rule/query"
@@ -13,6 +15,8 @@ import (
 // voice is a Voice with what it is recognised by.
 type voice struct {
 	Voice
+	node  *query.Node // of match
+	lists listsOf
 	match *expr
 	where where
 }
@@ -41,16 +45,16 @@ func (a *assembly) orderVoices(files []*sourceFile) []*placedVoice {
 		}
 		for i := range f.voices.Voices {
 			p := &placedVoice{file: f, i: i, entry: &f.voices.Voices[i]}
-			at := f.find("voices", i, "voice")
+			at := func() *yaml.Node { return f.find("voices", i, "voice") }
 			was := byID[p.entry.Voice]
 			switch {
 			case !isSlug(p.entry.Voice):
-				a.fail(f, at, slugHint(p.entry.Voice), "voice %s is no slug", problem.Quote(p.entry.Voice))
+				a.fail(f, at(), slugHint(p.entry.Voice), "voice %s is no slug", problem.Quote(p.entry.Voice))
 				continue
 			case was == nil:
 				fresh = append(fresh, p)
 			case was.file.dir == f.dir:
-				a.fail(f, at, fmt.Sprintf("the first is %s:%d", was.file.name, was.file.find("voices", was.i, "voice").Line), "voice %s is written twice", p.entry.Voice)
+				a.fail(f, at(), fmt.Sprintf("the first is %s:%d", was.file.name, was.file.find("voices", was.i, "voice").Line), "voice %s is written twice", p.entry.Voice)
 				continue
 			default:
 				all[slices.Index(all, was)] = p
@@ -90,19 +94,23 @@ func (a *assembly) voice(p *placedVoice) {
 		return
 	}
 	a.set.voices = append(a.set.voices, &voice{Voice: Voice{ID: e.Voice, Title: e.Title, Tier: e.Tier, Side: e.Side, Country: e.Country},
-		match: a.compile(f, n), where: e.Where.compiled()})
+		node: n, lists: a.lists(f), match: a.compile(f, n), where: e.Where.compiled()})
 }
 
-// voiceOf recognises who speaks. Authoritative speech in an outlet that is not
-// an authoritative one of the same state is reported speech.
+// voiceOf recognises who speaks.
 func (s *Set) voiceOf(v *judged) Voice {
 	for _, x := range s.voices {
 		if x.where.fails(&v.facts) == "" && v.holds(x.match) {
-			who := x.Voice
-			src := v.item.Source
-			who.Reported = who.Tier == "authoritative" && src.Tier != "" && (src.Tier != "authoritative" || src.Country != who.Country)
-			return who
+			return x.speaks(&v.item)
 		}
 	}
 	return Voice{}
+}
+
+// speaks is the voice in an item. Authoritative speech in an outlet that is
+// not an authoritative one of the same state is reported speech.
+func (x *voice) speaks(it *feed.Item) Voice {
+	who, src := x.Voice, &it.Source
+	who.Reported = who.Tier == "authoritative" && src.Tier != "" && (src.Tier != "authoritative" || src.Country != who.Country)
+	return who
 }

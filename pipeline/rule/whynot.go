@@ -87,6 +87,20 @@ func (v *evaluation) missing(e *expr) string {
 		}
 	case query.Atleast:
 		return fmt.Sprintf("%s is there %d times, not %d", e.kids[0].show(), v.count(e.kids[0], e.n), e.n)
+	case query.Or:
+		if e.placed && !e.scoped {
+			break // words: that none is there says it all
+		}
+		var nearest *expr
+		most := 0.0
+		for _, k := range e.kids {
+			if share, _ := v.closest(k); share > most {
+				nearest, most = k, share
+			}
+		}
+		if nearest != nil {
+			return fmt.Sprintf("none of the %d alternatives holds; in the nearest, %s", len(e.kids), v.missing(nearest))
+		}
 	case query.Some:
 		n := 0
 		for _, k := range e.kids {
@@ -96,7 +110,15 @@ func (v *evaluation) missing(e *expr) string {
 		}
 		return fmt.Sprintf("%d of the %d queries hold, not %d", n, len(e.kids), e.n)
 	}
-	return e.show() + " is not there"
+	return cut(e.show()) + " is not there"
+}
+
+// cut keeps an explanation to what a person reads.
+func cut(s string) string {
+	if r := []rune(s); len(r) > 160 {
+		return string(r[:157]) + "..."
+	}
+	return s
 }
 
 // show is an expr in short, for explanations.
@@ -139,7 +161,11 @@ func (e *expr) show() string {
 // listName is the list that all words of e come from, if one.
 func (e *expr) listName() string {
 	name := ""
-	for _, k := range e.kids {
+	kids := e.kids
+	if e.op == query.Except {
+		kids = kids[:1]
+	}
+	for _, k := range kids {
 		l := k.list
 		if k.op != query.Word {
 			l = k.listName()

@@ -26,13 +26,30 @@ type checker struct {
 	wild   int
 }
 
+// maxSaid bounds what is said of one query, warnings apart: whoever has more
+// mistakes has made one of them often.
+const maxSaid = 20
+
 func (c *checker) fail(n *Node, hint, format string, args ...any) {
-	c.errs = append(c.errs, errorAt(n.Start, n.End, hint, format, args...))
+	c.say(errorAt(n.Start, n.End, hint, format, args...))
 }
 
 func (c *checker) warn(n *Node, hint, format string, args ...any) {
-	c.fail(n, hint, format, args...)
-	c.errs[len(c.errs)-1].Warning = true
+	e := errorAt(n.Start, n.End, hint, format, args...)
+	e.Warning = true
+	c.say(e)
+}
+
+func (c *checker) say(e Error) {
+	same := 0
+	for _, was := range c.errs {
+		if was.Warning == e.Warning {
+			same++
+		}
+	}
+	if same < maxSaid {
+		c.errs = append(c.errs, e)
+	}
 }
 
 // static finds what is wrong with a query wherever it stands.
@@ -61,14 +78,15 @@ func (c *checker) check(n *Node, field *Node) {
 		}
 	case Near, Onear:
 		if n.N > MaxNear {
-			c.fail(n, "AND has no distance; SENT and PARA keep to one sentence or paragraph", "%s: at most %d words may stand between", n.name(), MaxNear)
+			op := c.operator(n)
+			c.fail(&op, "AND has no distance; SENT and PARA keep to one sentence or paragraph", "%s: at most %d words may stand between", n.name(), MaxNear)
 		}
 		fallthrough
 	case Sent, Para, Except:
 		for _, k := range n.Kids {
 			c.places(n, k)
 			if m := alternatives(k); m > MaxNearWords {
-				c.fail(k, "move them into a list", "%d alternatives beside %s, more than %d", m, n.name(), MaxNearWords)
+				c.fail(k, "move them into a list, which counts as one", "%d alternatives beside %s, more than %d", m, n.name(), MaxNearWords)
 			}
 		}
 	case Atleast:
@@ -84,7 +102,7 @@ func (c *checker) check(n *Node, field *Node) {
 		if len(n.Kids) == 1 && n.Kids[0].Op != List && n.Kids[0].Op != Or {
 			c.fail(n, "SOME/2(a, b, c): two of three; SOME/2(@list): two entries of a list", "%s of one query", n.name())
 		} else if len(n.Kids) > 1 && n.N > len(n.Kids) {
-			c.fail(n, "", "%s of %d queries can never hold", n.name(), len(n.Kids))
+			c.fail(n, "lower the number, or add queries", "%s of %d queries can never hold", n.name(), len(n.Kids))
 		}
 	case First:
 		c.count(n, MaxFirst)
@@ -114,7 +132,9 @@ func (c *checker) check(n *Node, field *Node) {
 
 func (c *checker) count(n *Node, most int) {
 	if n.N < 1 || n.N > most {
-		c.fail(n, "", "%s: want a number from 1 to %d", n.name(), most)
+		near := *n
+		near.N = min(max(n.N, 1), most)
+		c.fail(n, "did you mean "+near.name()+"?", "%s: want a number from 1 to %d", n.name(), most)
 	}
 }
 
@@ -137,6 +157,9 @@ func (c *checker) places(n, k *Node) {
 	}
 	switch n.Op {
 	case First, Atleast:
+		if bad.Op == And {
+			hint = "write " + n.name() + "(a) AND " + n.name() + "(b); commas and OR join what is counted together"
+		}
 		hint = strings.ReplaceAll(hint, "(a "+n.name()+" b)", n.name()+"(a)")
 	}
 	c.fail(bad, hint, "%s inside %s", bad.what(), n.name())
@@ -169,15 +192,27 @@ func unplaced(n *Node) *Node {
 	return n
 }
 
+// alternatives counts what is written beside a distance: words and lists.
 func alternatives(n *Node) int {
-	if n.Op != Or {
-		return 1
-	}
 	m := 0
-	for _, k := range n.Kids {
-		m += alternatives(k)
-	}
+	Walk(n, func(x *Node) bool {
+		if x.Op == Word || x.Op == List {
+			m++
+		}
+		return true
+	})
 	return m
+}
+
+// operator is the place of the operator of n.
+func (c *checker) operator(n *Node) Node {
+	from, to := n.Kids[0].End, n.Kids[1].Start
+	if from >= to { // "a b"~500
+		return *n
+	}
+	op := c.source[from:to]
+	at := from + len(op) - len(strings.TrimLeft(op, " \t\r\n"))
+	return Node{Start: at, End: max(at, from+len(strings.TrimRight(op, " \t\r\n")))}
 }
 
 // Check judges a parsed query by its use and by what is known: the values

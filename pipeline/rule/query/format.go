@@ -3,7 +3,6 @@ package query
 import (
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // Format is the canonical form of a query on one line: our operators,
@@ -15,49 +14,101 @@ func Format(n *Node) string {
 	return b.String()
 }
 
-// Layout is Format broken into lines of about width characters at the joints
-// of AND and OR, for files.
+// Layout is Format broken into lines of at most width columns where it can be:
+// at the joints, and after what opens a parenthesis.
 func Layout(n *Node, width int) string {
 	var b strings.Builder
-	layout(&b, n, "", width)
+	layout(&b, n, "", 0, width)
 	return b.String()
 }
 
-func layout(b *strings.Builder, n *Node, indent string, width int) {
+// layout writes n from column col on, further lines behind indent, and returns
+// the column where it ends.
+func layout(b *strings.Builder, n *Node, indent string, col, width int) int {
 	one := Format(n)
-	if len(indent)+utf8.RuneCountInString(one) <= width || n.Weight != 0 || n.Op != And && n.Op != Or {
+	if size := wide(one); col+size <= width || n.Weight != 0 || n.Op == Word || n.Op == List || n.Op == Fact {
 		b.WriteString(one)
-		return
+		return col + size
 	}
-	used := 0 // characters of the current line after indent, 0 when no word may join it
-	for i, k := range n.Kids {
-		piece := Format(k)
-		if tight(n, k) {
-			piece = "(" + piece + ")"
+	write := func(s string) {
+		b.WriteString(s)
+		col += wide(s)
+	}
+	inside := indent + "  "
+	kid := func(k *Node) {
+		if !tight(n, k) {
+			col = layout(b, k, inside, col, width)
+			return
 		}
-		size := utf8.RuneCountInString(piece)
-		fits := len(indent)+size+len(n.name())+1 <= width
-		if i > 0 {
-			if n.Op == Or && fits && used > 0 && len(indent)+used+size+4 <= width {
-				b.WriteString(" " + n.name() + " " + piece)
-				used += size + 4
-				continue
+		write("(")
+		col = layout(b, k, inside, col, width)
+		write(")")
+	}
+	line := func(indent string) {
+		b.WriteString("\n" + indent)
+		col = len(indent)
+	}
+	switch n.Op {
+	case And, Or:
+		broken := false // what was written last took several lines
+		for i, k := range n.Kids {
+			if i > 0 {
+				size := wide(n.name()) + 2 + wide(Format(k))
+				if tight(n, k) {
+					size += 2
+				}
+				if n.Op == And || broken || col+size > width {
+					line(indent)
+					write(n.name() + " ")
+				} else {
+					write(" " + n.name() + " ")
+				}
 			}
-			b.WriteString("\n" + indent + n.name() + " ")
+			from := b.Len()
+			kid(k)
+			broken = strings.Contains(b.String()[from:], "\n")
 		}
-		used = 0
-		switch {
-		case fits:
-			b.WriteString(piece)
-			used = size + 4
-		case tight(n, k):
-			b.WriteString("(")
-			layout(b, k, indent+"  ", width)
-			b.WriteString(")")
-		default:
-			layout(b, k, indent+"  ", width)
+	case Near, Onear, Sent, Para, Except:
+		from := b.Len()
+		kid(n.Kids[0])
+		if strings.Contains(b.String()[from:], "\n") {
+			line(indent)
+			write(n.name() + " ")
+		} else {
+			write(" " + n.name() + " ")
 		}
+		kid(n.Kids[1])
+	case Field:
+		write(n.name())
+		kid(n.Kids[0])
+	case Not:
+		write("NOT ")
+		kid(n.Kids[0])
+	default: // functions
+		write(n.name() + "(")
+		for i, k := range n.Kids {
+			if i > 0 {
+				write(",")
+				if col+1+wide(Format(k)) > width {
+					line(inside)
+				} else {
+					write(" ")
+				}
+			}
+			col = layout(b, k, inside, col, width)
+		}
+		write(")")
 	}
+	return col
+}
+
+// wide is how many columns a terminal gives to s.
+func wide(s string) int {
+	n := 0
+	for _, r := range s {
+		n += columns(r)
+	}
+	return n
 }
 
 // tight tells that k needs parentheses inside n.
@@ -169,7 +220,7 @@ func format(b *strings.Builder, n *Node) {
 // Quote writes a word as it may stand in a query: bare where that means the
 // same, else in quotation marks.
 func Quote(s string) string {
-	switch s {
+	switch strings.ToLower(s) {
 	case "and", "or", "not", "":
 	default:
 		l := lexer{s: s}

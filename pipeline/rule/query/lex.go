@@ -45,6 +45,9 @@ var quotes = map[rune]rune{'"': '"', '“': '”', '„': '“', '＂': '＂', '
 
 // wordRune tells what a word may hold, escapes apart.
 func wordRune(r rune) bool {
+	if r < 0x80 {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.IndexByte(".'-&+/#*?_", byte(r)) >= 0
+	}
 	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) || unicode.Is(unicode.Nl, r) ||
 		strings.ContainsRune(".'’‘-‐‑–&+/#*?_·・ʼ＊", r) || r == 0x200C || r == 0x200D || r == 0xAD
 }
@@ -88,7 +91,48 @@ func (l *lexer) next() (token, *Error) {
 	if shutting, ok := quotes[r]; ok {
 		return l.phrase(start, n, shutting)
 	}
+	if r == '-' || r == '+' || r == '/' {
+		if e := l.foreign(start, r); e != nil {
+			return token{}, e
+		}
+	}
 	return l.word(start)
+}
+
+// foreign refuses words that begin as other languages' signs do: "-b" would
+// else be read as the word b, which is the opposite of what was meant.
+func (l *lexer) foreign(start int, r rune) *Error {
+	stop := start + 1
+	for stop < len(l.s) && l.s[stop] != ' ' && l.s[stop] != '\n' && l.s[stop] != '\t' && l.s[stop] != '(' && l.s[stop] != ')' {
+		stop++
+	}
+	said, rest := l.s[start:stop], l.s[start+1:stop]
+	n, err := strconv.Atoi(rest)
+	bad := func(hint string) *Error {
+		l.i = stop
+		return l.fail(start, stop, hint, "%s: no word begins with %c", show(said), r)
+	}
+	switch lower := strings.ToLower(rest); {
+	case rest == "":
+		return nil // a sign by itself holds no word, which is said elsewhere
+	case err == nil && n >= 0 && r == '/':
+		return bad("Westlaw counts the second word, in any order: NEAR/" + strconv.Itoa(max(n-1, 0)))
+	case err == nil && n >= 0 && r == '+':
+		return bad("Westlaw counts the second word, in order: ONEAR/" + strconv.Itoa(max(n-1, 0)) + "; a number to look for goes into quotes")
+	case err == nil:
+		return bad("a number with its sign goes into quotes; to leave items out write NOT")
+	case r == '/' && lower == "s", r == '+' && lower == "s":
+		return bad("write SENT for the same sentence")
+	case r == '/' && lower == "p", r == '+' && lower == "p":
+		return bad("write PARA for the same paragraph")
+	case r == '/' && len(rest) > 2 && lower[0] == 'f' && strings.HasSuffix(rest, "/"):
+		return bad("write FIRST/50(word)")
+	case r == '/':
+		return bad("regular expressions are not known: write wildcards (indict*, organi?ation) or alternatives (a OR b)")
+	case r == '-':
+		return bad("write NOT " + cut(rest))
+	}
+	return bad("every word of an AND must be there, without a sign: write " + cut(rest))
 }
 
 func isSlug(c byte) bool {
@@ -112,6 +156,9 @@ func (l *lexer) number(start int, r rune) (token, *Error) {
 	}
 	f, err := strconv.ParseFloat(l.s[from:l.i], 64)
 	if err != nil {
+		if r == '~' && start > 0 && l.s[start-1] != '"' {
+			hint = "fuzzy search is not known: write a wildcard (indict*) or the other spellings (a OR b)"
+		}
 		return token{}, l.fail(start, max(l.i, start+1), hint, "%c without a number", r)
 	}
 	return token{kind: k, text: l.s[start:l.i], number: f, n: int(min(f, 1e6)), start: start, end: l.i}, nil
@@ -145,13 +192,15 @@ func (l *lexer) literal() *Error {
 }
 
 func (l *lexer) word(start int) (token, *Error) {
-	var b strings.Builder
-	escaped := false
+	var b strings.Builder // what escapes have changed so far; from is where the rest begins
+	from, escaped := start, false
 	for l.i < len(l.s) {
 		r, n := utf8.DecodeRuneInString(l.s[l.i:])
 		if r == '\\' && l.i+1 < len(l.s) {
 			escaped = true
+			b.WriteString(l.s[from:l.i])
 			l.i++
+			from = l.i
 			r, n = utf8.DecodeRuneInString(l.s[l.i:])
 			if r == '*' || r == '?' {
 				return token{}, l.literal()
@@ -159,10 +208,14 @@ func (l *lexer) word(start int) (token, *Error) {
 		} else if !wordRune(r) {
 			break
 		}
-		b.WriteString(l.s[l.i : l.i+n])
 		l.i += n
 	}
-	t := token{kind: word, text: b.String(), start: start, end: l.i, quoted: escaped}
+	text := l.s[start:l.i]
+	if escaped {
+		b.WriteString(l.s[from:l.i])
+		text = b.String()
+	}
+	t := token{kind: word, text: text, start: start, end: l.i, quoted: escaped}
 	var c rune
 	if l.i < len(l.s) {
 		c, _ = utf8.DecodeRuneInString(l.s[l.i:])
@@ -187,7 +240,11 @@ func (l *lexer) word(start int) (token, *Error) {
 			t.kind, t.text = scope, "title"
 			return t, nil
 		}
-		return token{}, l.fail(start, l.i, "a field is followed by a colon, such as title:word; known fields: "+strings.Join(Fields, ", "), "%s= is not known here", t.text)
+		hint := houseFields[strings.ToLower(t.text)]
+		if hint == "" {
+			hint = "a field is followed by a colon, such as title:word; known are " + strings.Join(Fields, " ")
+		}
+		return token{}, l.fail(start, l.i, hint, "%s= is not known here", t.text)
 	}
 	if escaped {
 		return t, nil
@@ -217,10 +274,16 @@ func (l *lexer) unexpected(start int) *Error {
 		hint = "write OR"
 	case '!':
 		hint = "write NOT before a word, or * after the beginning of one"
-	case '=', '<', '>', ':', '：':
+	case '<', '>':
+		hint = "lengths and dates cannot be asked for; a field is written title:word"
+	case '=', ':', '：':
 		hint = "a field is written title:word, without a space"
-	case '[', ']', '{', '}':
+	case '[', '{':
+		hint = "group with parentheses; ranges are not known"
+	case ']', '}':
 		hint = "group with parentheses"
+	case '$':
+		hint = "write * for any ending: comput*"
 	case '、', '；', ';':
 		hint = "write OR between alternatives"
 	case '\\':
@@ -229,9 +292,17 @@ func (l *lexer) unexpected(start int) *Error {
 	return l.fail(start, start+n, hint, "unexpected character %s", show(string(r)))
 }
 
+var (
+	operators = map[string]Op{"AND": And, "OR": Or, "NOT": Not, "SENT": Sent, "PARA": Para, "EXCEPT": Except}
+	functions = map[string]Op{"ATLEAST": Atleast, "SOME": Some, "FIRST": First, "CASE": Case, "EXACT": Exact, "STEM": Stem}
+)
+
 // reserved finds the operators and functions among the words, ours and those
 // of other houses. next is the character that follows.
 func (l *lexer) reserved(t token, next rune) (token, *Error) {
+	if plainWord(t.text) && next != '(' && next != '（' && next != '!' {
+		return t, nil
+	}
 	head, tail, slash := strings.Cut(t.text, "/")
 	n, err := strconv.Atoi(tail)
 	number := slash && err == nil && n >= 0
@@ -242,25 +313,17 @@ func (l *lexer) reserved(t token, next rune) (token, *Error) {
 	}
 	switch t.text {
 	case "AND", "OR", "NOT", "SENT", "PARA", "EXCEPT":
-		return op(map[string]Op{"AND": And, "OR": Or, "NOT": Not, "SENT": Sent, "PARA": Para, "EXCEPT": Except}[t.text], operator)
+		return op(operators[t.text], operator)
 	case "CASE", "EXACT", "STEM":
 		if called {
-			return op(map[string]Op{"CASE": Case, "EXACT": Exact, "STEM": Stem}[t.text], function)
+			return op(functions[t.text], function)
 		}
-	case "CAPS", "ALLCAPS", "NOCAPS":
-		if called {
-			return token{}, l.fail(t.start, t.end, "CASE(US) compares with the case as you write it", "%s( is not known here", t.text)
-		}
-	case "HLEAD":
-		if called {
-			return token{}, l.fail(t.start, t.end, "write (title:x OR FIRST/50(x))", "HLEAD( is not known here")
-		}
-	case "SAME", "W/P", "w/p", "W/S", "w/s":
-		o, is := "PARA", "the same paragraph"
-		if strings.HasSuffix(strings.ToLower(t.text), "/s") {
-			o, is = "SENT", "the same sentence"
-		}
-		return token{}, l.fail(t.start, t.end, "write "+o+" for "+is, "%s is not known here", t.text)
+	case "SAME", "W/P", "w/p", "W/PARA", "w/para":
+		return token{}, l.fail(t.start, t.end, "write PARA for the same paragraph", "%s is not known here", t.text)
+	case "W/S", "w/s", "W/SENT", "w/sent":
+		return token{}, l.fail(t.start, t.end, "write SENT for the same sentence", "%s is not known here", t.text)
+	case "W/SEG", "w/seg":
+		return token{}, l.fail(t.start, t.end, "put the field in front: title:(a AND b), content:(a AND b)", "%s is not known here", t.text)
 	case "&", "&&":
 		return token{}, l.fail(t.start, t.end, "write AND", "%s is not known here", t.text)
 	}
@@ -273,9 +336,18 @@ func (l *lexer) reserved(t token, next rune) (token, *Error) {
 		if number {
 			return op(o, operator)
 		}
-		return token{}, l.fail(t.start, t.end, "say how many words may stand between: "+head+"/10", "%s without a number", head)
+		if f, ok := strings.CutSuffix(tail, "f"); ok && head == "NEAR" {
+			if _, err := strconv.Atoi(f); err == nil { // Brandwatch: forward
+				return token{}, l.fail(t.start, t.end, "in the order written: ONEAR/"+f, "%s is not known here", t.text)
+			}
+		}
+		hint := "say how many words may stand between: " + head + "/10"
+		if !slash {
+			hint += " (Meltwater's NEAR alone is NEAR/4)"
+		}
+		return token{}, l.fail(t.start, t.end, hint, "%s without a number", head)
 	case "ATLEAST", "SOME", "FIRST":
-		o := map[string]Op{"ATLEAST": Atleast, "SOME": Some, "FIRST": First}[head]
+		o := functions[head]
 		switch {
 		case number && called:
 			return op(o, function)
@@ -291,9 +363,19 @@ func (l *lexer) reserved(t token, next rune) (token, *Error) {
 		t.kind, t.op, t.n = operator, Onear, d-1
 		return t, nil
 	}
-	if d, ok := distance(strings.ToUpper(t.text), "ATLEAST"); ok && called {
-		t.kind, t.op, t.n = function, Atleast, d
-		return t, nil
+	if d, ok := distance(strings.ToUpper(t.text), "ATLEAST"); ok {
+		if called {
+			t.kind, t.op, t.n = function, Atleast, d
+			return t, nil
+		}
+		if strings.HasPrefix(t.text, "ATLEAST") {
+			return token{}, l.fail(t.start, t.end, "write ATLEAST/"+strconv.Itoa(d)+"(word)", "%s without parentheses", t.text)
+		}
+	}
+	if w, first, ok := strings.Cut(strings.ToLower(t.text), "/f"); ok && w != "" && strings.HasSuffix(first, "/") { // Factiva
+		if n, err := strconv.Atoi(strings.TrimSuffix(first, "/")); err == nil {
+			return token{}, l.fail(t.start, t.end, "write FIRST/"+strconv.Itoa(n)+"("+t.text[:len(w)]+")", "%s is not known here", t.text)
+		}
 	}
 	lower := strings.ToLower(head)
 	if number && (lower == "w" || lower == "pre") {
@@ -314,16 +396,37 @@ func (l *lexer) reserved(t token, next rune) (token, *Error) {
 		}
 		return token{}, l.fail(t.start, t.end, "did you mean "+to+"? a word that looks like an operator goes into quotes", "%s is no operator", t.text)
 	}
-	if slash && (strings.HasPrefix(t.text, "/F") || strings.HasPrefix(t.text, "/f")) && strings.HasSuffix(t.text, "/") {
-		return token{}, l.fail(t.start, t.end, "write FIRST/50(word)", "%s is not known here", t.text)
+	for _, f := range []struct {
+		name, to string
+	}{{"near", "NEAR/"}, {"adj", "ONEAR/"}} {
+		if d, ok := distance(lower, f.name); ok && !slash {
+			return token{}, l.fail(t.start, t.end, "did you mean "+f.to+strconv.Itoa(d-1)+"? a word that looks like an operator goes into quotes", "%s is no operator", t.text)
+		}
 	}
 	if next == '!' {
 		return token{}, l.fail(t.start, l.i+1, "write "+t.text+"*", "%s! is not known here", t.text)
+	}
+	if hint, ok := houseFunctions[strings.ToUpper(t.text)]; ok && called {
+		return token{}, l.fail(t.start, t.end, hint, "%s( is not known here", t.text)
 	}
 	if called && t.text == strings.ToUpper(t.text) && t.text != strings.ToLower(t.text) {
 		return token{}, l.fail(t.start, t.end, "functions are ATLEAST/n SOME/n FIRST/n CASE EXACT STEM; between a word and ( write AND or OR", "function %s is not known", show(t.text))
 	}
 	return t, nil
+}
+
+// plainWord tells most words from those that may be an operator of some house:
+// these begin with a capital, or hold a digit or a slash, or are near and onear.
+func plainWord(s string) bool {
+	if s[0] >= 'A' && s[0] <= 'Z' || s == "near" || s == "onear" {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c >= '0' && c <= '9' || c == '/' || c == '&' {
+			return false
+		}
+	}
+	return true
 }
 
 // distance reads Factiva's near5 and adj5.

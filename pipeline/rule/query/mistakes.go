@@ -26,19 +26,26 @@ func (p *parser) leftover() *Node {
 		return p.fail(errorAt(t.start, t.end, "one weight a word is enough", "unexpected %s", show(what)))
 	case word, phrase, list, open, scope, function:
 		hint := "write AND or OR between them"
-		switch lower := strings.ToLower(what); {
-		case t.kind == word && (lower == "and" || lower == "or" || lower == "not"):
-			hint = "operators are written in capitals: " + strings.ToUpper(what)
+		house := houseOperator(what)
+		if house == "" {
+			house = houseOperator(before)
+		}
+		switch {
+		case t.kind == word && house != "":
+			hint = house
+		case t.kind == word && p.last == word && (before == "CASE" || before == "EXACT" || before == "STEM"):
+			hint = "write " + before + "(" + what + ")"
 		case t.kind == word && p.last == word:
 			hint = `quote them if they are one phrase: "` + before + " " + what + `", or write ` + before + " AND " + what
 		case t.kind == open:
 			hint = "write AND, OR or NEAR/10 before the parenthesis"
-		case lower == "within":
-			hint = "did you mean NEAR/10?"
+		}
+		if t.kind == phrase {
+			return p.fail(errorAt(t.start, t.end, hint, "%s follows without an operator", cut(what)))
 		}
 		return p.fail(errorAt(t.start, t.end, hint, "%s follows without an operator", show(what)))
 	}
-	return p.fail(errorAt(t.start, t.end, "", "unexpected %s", show(what)))
+	return p.fail(errorAt(t.start, t.end, "write AND or OR between the parts", "unexpected %s", show(what)))
 }
 
 // mixed shows both readings of "a OR b AND c", which the houses disagree on.

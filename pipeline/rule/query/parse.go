@@ -216,7 +216,7 @@ func (p *parser) prim() *Node {
 	}
 	w := p.advance()
 	if w.number <= 0 || w.number > MaxWeight {
-		return p.fail(errorAt(w.start, w.end, "", "a weight is more than 0 and at most %d", MaxWeight))
+		return p.fail(errorAt(w.start, w.end, "an ordinary word weighs 1, one that decides 2 or 3: sanction*^2", "a weight is more than 0 and at most %d", MaxWeight))
 	}
 	weighted := *n
 	if n.Weight != 0 {
@@ -269,9 +269,9 @@ func (p *parser) bare() *Node {
 			return &Node{Op: Word}
 		}
 		at := len(strings.TrimRight(p.lex.s, " \t\r\n")) // behind what was written last
-		return p.fail(errorAt(at, at, "", "the query ends where a word, a phrase or a parenthesis should follow"))
+		return p.fail(errorAt(at, at, "write what should follow, or remove the operator at the end", "the query ends where a word, a phrase or a parenthesis should follow"))
 	case shut:
-		return p.fail(errorAt(t.start, t.end, "", "closing parenthesis where a word should stand"))
+		return p.fail(errorAt(t.start, t.end, "write a word, a phrase or a list before it", "closing parenthesis where a word should stand"))
 	}
 	return p.leftover()
 }
@@ -314,7 +314,9 @@ func (p *parser) scoped(t token) *Node {
 	}
 	known := append(slices.Clone(Fields), Facts...)
 	hint := "known are " + strings.Join(known, " ")
-	if near := problem.Nearest(name, known); near != "" {
+	if house := houseFields[name]; house != "" {
+		hint = house
+	} else if near := problem.Nearest(name, known); near != "" {
 		hint = "did you mean " + near + ":?"
 	}
 	return p.fail(errorAt(t.start, t.end, hint, "unknown field %s", show(t.text)))

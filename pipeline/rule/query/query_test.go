@@ -1,6 +1,8 @@
 package query
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -78,6 +80,31 @@ func FuzzParse(f *testing.F) {
 			if two := Format(again); two != one {
 				t.Fatalf("Parse(%q): %q, then %q", s, one, two)
 			}
+			if was, is := dump(n), dump(again); was != is {
+				t.Fatalf("Parse(%q) means %s, its form %q means %s", s, was, form, is)
+			}
 		}
 	})
+}
+
+// dump is all that a tree means, places left out.
+func dump(n *Node) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d/%d/%g/%q/%q/%q(", n.Op, n.N, n.Weight, n.Name, n.Values, n.Text)
+	for _, k := range n.Kids {
+		b.WriteString(dump(k) + " ")
+	}
+	b.WriteString(")")
+	return b.String()
+}
+
+func BenchmarkParse(b *testing.B) {
+	const src = `(sanction* OR "export controls" OR 制裁) NEAR/12 (@states OR OFAC) AND NOT title:sport`
+	b.ReportAllocs()
+	b.SetBytes(int64(len(src)))
+	for b.Loop() {
+		if n, _ := Parse(src); n == nil {
+			b.Fatal("does not parse")
+		}
+	}
 }

@@ -45,13 +45,15 @@ func (c *checker) word(n *Node) {
 		return
 	}
 	if bare {
-		switch n.Text {
+		switch lower := strings.ToLower(n.Text); lower {
 		case "and", "or", "not":
-			c.warn(n, "operators are written in capitals; the word itself goes into quotes", "%s in lower case is a word", n.Text)
+			c.warn(n, "operators are written in capitals ("+strings.ToUpper(lower)+"); the word itself goes into quotes", "%s in lower case is a word", n.Text)
 		}
 	}
 	for i, t := range terms {
 		switch {
+		case len(t.Raw) > text.MaxToken && len(t.Text) > text.MaxToken-utf8.UTFMax:
+			c.fail(n, "write its beginning with *", "a word of %d bytes, more than %d", len(t.Raw), text.MaxToken)
 		case t.Any && bare && i > 0 && terms[i-1].Solo:
 			c.fail(n, "leave the * out: a word without spaces is found inside longer ones too", "* after %s", show(terms[i-1].Raw))
 		case t.Any && bare, t.Text == "?", t.Any && (i == 0 || i == len(terms)-1):

@@ -88,6 +88,23 @@ func TestWrong(t *testing.T) {
 		`"a b c"~x`,
 		"word~2",
 		"/F50/ a",
+		"-a",
+		"a AND +b",
+		"all except one",
+		"a AND Or",
+		"SOME/2(a b, c)",
+		"ATLEAST/2(a AND b)",
+		"FIRST/0(a)",
+		"EXACT(tier:authoritative)",
+		"a NEAR/5 ATLEAST/2(b)",
+		"title:url:a",
+		"a EXCEPT title:b",
+		`"a b"~500`,
+		strings.Repeat("a", 70),
+		"a b c",
+		"channel: ",
+		"(a OR b",
+		"text:)",
 	} {
 		n, errs := Parse(q)
 		fmt.Fprintf(&b, "== %s\n", strings.ReplaceAll(q, "\n", "\n   "))
@@ -98,6 +115,9 @@ func TestWrong(t *testing.T) {
 			t.Errorf("Parse(%q) = %s, want a mistake", q, Format(n))
 		}
 		for _, e := range errs {
+			if e.Hint == "" {
+				t.Errorf("Parse(%q): %s: nothing is proposed", q, e.Message)
+			}
 			line, column := Position(q, e.Start)
 			kind := "error"
 			if e.Warning {

@@ -1,7 +1,6 @@
 package text
 
 import (
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -195,29 +194,44 @@ func Fold(s string) string {
 
 // Cased is Fold with the case kept, and without the dots and apostrophes that
 // a token may hold: the form that CASE compares.
-func Cased(s string) string {
-	var b strings.Builder
-	var one []byte
+func Cased(s string) string { return string(AppendCased(nil, s)) }
+
+// AppendCased appends Cased(s).
+func AppendCased(b []byte, s string) []byte {
+	from := len(b)
 	for _, r := range s {
 		c := ClassOf(r)
 		if r == '*' || r == '?' {
-			b.WriteRune(r)
+			b = append(b, byte(r))
 			continue
 		}
 		if c == Other {
-			if r == '.' && b.Len() > 0 && isDigit(b.String()[b.Len()-1]) {
-				b.WriteByte('.')
+			if r == '.' && len(b) > from && isDigit(b[len(b)-1]) {
+				b = append(b, '.')
 			}
 			continue
 		}
-		one = appendFold(one[:0], 0, r, c)
-		if unicode.IsUpper(r) || unicode.IsTitle(r) {
-			b.WriteString(strings.ToUpper(string(one)))
-		} else {
-			b.Write(one)
+		at := len(b)
+		b = appendFold(b, at, r, c)
+		if !unicode.IsUpper(r) && !unicode.IsTitle(r) {
+			continue
+		}
+		if r < utf8.RuneSelf {
+			b[at] = byte(r)
+			continue
+		}
+		var small [32]byte // a character folds to less
+		one := append(small[:0], b[at:]...)
+		b = b[:at]
+		for len(one) > 0 {
+			x, n := utf8.DecodeRune(one)
+			b, one = utf8.AppendRune(b, unicode.ToUpper(x)), one[n:]
 		}
 	}
-	return strings.TrimRight(b.String(), ".")
+	for len(b) > from && b[len(b)-1] == '.' {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

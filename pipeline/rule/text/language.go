@@ -1,15 +1,21 @@
 package text
 
 import (
+	"math/bits"
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Language judges what a text is written in: its script first, then what was
 // declared if that is written so, then its commonest little words. It returns
 // "" when nothing tells. Many Chinese sites declare en-US: the script wins.
-func Language(s, declared string) string {
-	script := scriptOf(s)
+func Language(s, declared string) string { return LanguageOf(&Scan{}, declared, s) }
+
+// LanguageOf is Language of a text in parts, with scratch of the caller's.
+func LanguageOf(t *Scan, declared string, parts ...string) string {
+	script := scriptOf(parts)
 	base, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(declared)), "-")
 	if base != "" && len(declared) <= 35 && wellFormed(declared) && scripts[base] == script {
 		return strings.TrimSpace(declared)
@@ -26,13 +32,13 @@ func Language(s, declared string) string {
 		if _, ok := scripts[base]; !ok && base != "" && wellFormed(declared) {
 			return strings.TrimSpace(declared)
 		}
-		return little(s)
+		return little(t, parts)
 	case "Cyrl":
-		if strings.ContainsAny(s, "іїєґІЇЄҐ") {
+		if containsAny(parts, "іїєґІЇЄҐ") {
 			return "uk"
 		}
 	case "Arab":
-		if strings.ContainsAny(s, "پچژگی") {
+		if containsAny(parts, "پچژگی") {
 			return "fa"
 		}
 	}
@@ -76,41 +82,80 @@ var tabled = []struct {
 	{"Beng", unicode.Bengali}, {"Taml", unicode.Tamil}, {"Telu", unicode.Telugu}, {"Geor", unicode.Georgian}, {"Armn", unicode.Armenian}, {"Ethi", unicode.Ethiopic},
 }
 
-// scriptOf is the script of most of a text. A character of a script that
-// writes a word in one or two counts three times. Kana make Han Japanese, but
-// not a name in Katakana or the の of a Chinese shop sign.
-func scriptOf(s string) string {
-	count := make([]int, len(tabled))
-	hiragana, katakana := 0, 0
-	for _, r := range s {
-		switch {
-		case r < 0x80:
-			if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
-				count[0]++
-			}
-			continue
-		case r >= 0x3041 && r <= 0x309F && r != 'の':
-			hiragana++
-			continue
-		case r >= 0x3041 && r <= 0x30FF:
-			katakana++
-			continue
-		case !unicode.IsLetter(r):
-			continue
+func containsAny(parts []string, chars string) bool {
+	for _, s := range parts {
+		if strings.ContainsAny(s, chars) {
+			return true
 		}
-		for i := range tabled {
-			if unicode.Is(tabled[i].table, r) {
-				if c := tabled[i].code; c == "Hani" || c == "Kore" {
-					count[i] += 2
+	}
+	return false
+}
+
+// scriptOfRune has, for letters of the BMP, the place of their script in
+// tabled, from 1.
+var scriptOfRune = func() *[1 << 16]uint8 {
+	t := new([1 << 16]uint8)
+	for i := range tabled {
+		for _, r := range tabled[i].table.R16 {
+			for c := rune(r.Lo); c <= rune(r.Hi); c += rune(r.Stride) {
+				if t[c] == 0 && unicode.IsLetter(c) {
+					t[c] = uint8(i + 1)
 				}
-				count[i]++
-				break
 			}
 		}
 	}
-	const han = 1 // in tabled
+	return t
+}()
+
+func tabledOf(r rune) int {
+	if r < 1<<16 {
+		return int(scriptOfRune[r])
+	}
+	if unicode.IsLetter(r) {
+		for i := range tabled {
+			if unicode.Is(tabled[i].table, r) {
+				return i + 1
+			}
+		}
+	}
+	return 0
+}
+
+// scriptOf is the script of most of a text. A character of a script that
+// writes a word in one or two counts three times. Kana make Han Japanese, but
+// not a name in Katakana or the の of a Chinese shop sign.
+func scriptOf(parts []string) string {
+	const latin, han, korean = 0, 1, 4 // in tabled
+	var count [32]int
+	hiragana, katakana := 0, 0
+	for _, s := range parts {
+		for i := 0; i < len(s); {
+			if c := s[i]; c < utf8.RuneSelf {
+				if c |= 0x20; c >= 'a' && c <= 'z' {
+					count[latin]++
+				}
+				i++
+				continue
+			}
+			r, n := decode(s[i:])
+			i += n
+			switch {
+			case r >= 0x3041 && r <= 0x309F && r != 'の':
+				hiragana++
+			case r >= 0x3041 && r <= 0x30FF:
+				katakana++
+			default:
+				if k := tabledOf(r); k > 0 {
+					if k--; k == han || k == korean {
+						count[k] += 2
+					}
+					count[k]++
+				}
+			}
+		}
+	}
 	best, most := "", 0
-	for i, n := range count {
+	for i, n := range count[:len(tabled)] {
 		if i == han && (hiragana*10 > n/3 || katakana*2 > n/3) {
 			if n += 3 * (hiragana + katakana); n > most {
 				best, most = "Jpan", n
@@ -124,25 +169,34 @@ func scriptOf(s string) string {
 	return best
 }
 
+var littleLanguages = [...]string{"en", "fr", "de", "es", "it", "pt", "nl", "pl", "sv", "tr", "vi", "id"}
+
+const littleWords = 400 // are looked at
+
 // little tells languages in Latin letters by words that stand in every second
 // sentence; there must be at least two, and clearly more than of any other.
-func little(s string) string {
-	n := map[string]int{}
-	for i, t := range Tokenise(s) {
-		if i == 400 {
-			break
+func little(t *Scan, parts []string) string {
+	t.Reset()
+	for _, s := range parts {
+		t.Split(s, Start{}, littleWords-len(t.Pieces))
+	}
+	var n [len(littleLanguages)]int
+	for i := range t.Pieces {
+		w := t.Folded(&t.Pieces[i])
+		if len(w) > commonestLength {
+			continue
 		}
-		for _, l := range commonest[t.Text] {
-			n[l]++
+		for m := commonest[string(w)]; m != 0; m &= m - 1 {
+			n[bits.TrailingZeros16(m)]++
 		}
 	}
 	best, most, second := "", 0, 0
-	for _, l := range []string{"en", "fr", "de", "es", "it", "pt", "nl", "pl", "sv", "tr", "vi", "id"} {
+	for i, l := range littleLanguages {
 		switch {
-		case n[l] > most:
-			best, most, second = l, n[l], most
-		case n[l] > second:
-			second = n[l]
+		case n[i] > most:
+			best, most, second = l, n[i], most
+		case n[i] > second:
+			second = n[i]
 		}
 	}
 	if most < 2 || most <= second {
@@ -151,8 +205,11 @@ func little(s string) string {
 	return best
 }
 
-var commonest = func() map[string][]string {
-	m := map[string][]string{}
+const commonestLength = 6 // bytes of the longest
+
+// commonest has the languages of a word as bits, by littleLanguages.
+var commonest = func() map[string]uint16 {
+	m := map[string]uint16{}
 	for l, words := range map[string]string{
 		"en": "the of and to in is for on that with by as at from was has have its are an be it over after will says new",
 		"fr": "le la les des et est une du dans pour que qui sur au aux avec par plus ne pas sont ses",
@@ -168,7 +225,7 @@ var commonest = func() map[string][]string {
 		"id": "yang dan di dari untuk dengan ini itu pada dalam tidak akan oleh",
 	} {
 		for _, w := range strings.Fields(words) {
-			m[w] = append(m[w], l)
+			m[w] |= 1 << slices.Index(littleLanguages[:], l)
 		}
 	}
 	return m

@@ -9,10 +9,10 @@ import (
 // end joins two sentences, a false one parts what SENT should find together:
 // in doubt there is none.
 
-func (t *scanner) separator(r rune, n int) {
+func (t *Scan) separator(r rune, n int) {
 	switch r {
 	case '\n', '\u2028', '\u2029':
-		if len(t.tokens) > 0 && t.tokens[len(t.tokens)-1].Paragraph == t.paragraph {
+		if n := len(t.Pieces); n > t.base && t.Pieces[n-1].Paragraph == t.paragraph {
 			t.paragraph++
 			t.end()
 		}
@@ -25,15 +25,15 @@ func (t *scanner) separator(r rune, n int) {
 }
 
 // end closes the sentence if it has a token.
-func (t *scanner) end() {
-	if n := len(t.tokens); n > 0 && t.tokens[n-1].Sentence == t.sentence {
+func (t *Scan) end() {
+	if n := len(t.Pieces); n > t.base && t.Pieces[n-1].Sentence == t.sentence {
 		t.sentence++
 	}
 }
 
 // stop judges the full stop at byte at: it ends a sentence when white space
 // and no lower-case letter follow, and no abbreviation or initial precedes.
-func (t *scanner) stop(at int) {
+func (t *Scan) stop(at int) {
 	i := at + 1
 	for i < len(t.s) { // closing quotes and brackets belong to the sentence
 		r, n := utf8.DecodeRuneInString(t.s[i:])
@@ -55,26 +55,21 @@ func (t *scanner) stop(at int) {
 			return
 		}
 	}
-	if len(t.tokens) == 0 {
+	if len(t.Pieces) == t.base {
 		return
 	}
-	last := len(t.tokens) - 1
-	start := t.tokens[last].Start
-	if t.tokens[last].End < at || t.tokens[last].Solo { // something stood between: a bracket, a quote
+	last := &t.Pieces[len(t.Pieces)-1]
+	if int(last.End) < at || last.Solo { // something stood between: a bracket, a quote
 		t.end()
 		return
 	}
-	from := 0
-	if last > 0 {
-		from = t.ends[last-1]
-	}
-	w := string(t.arena[from:t.ends[last]])
+	w := t.Folded(last)
 	switch {
-	case t.tokens[last].End > at && t.tokens[last].End-start > 2: // U.S.
+	case int(last.End) > at && last.End-last.Start > 2: // U.S.
 		if i < len(t.s) && !opener(t.s[i:]) {
 			return
 		}
-	case abbreviations[w], utf8.RuneCountInString(w) == 1 && !isDigit(w[0]):
+	case abbreviations[string(w)], utf8.RuneCount(w) == 1 && !isDigit(w[0]):
 		return
 	}
 	t.end()

@@ -1,0 +1,344 @@
+package engine
+
+import (
+	"golang.org/x/text/unicode/norm"
+
+	"newsmonitor/pipeline/rule/text"
+)
+
+// Load finds out what of the program stands in the item.
+func (m *Matcher) Load(it *Item) {
+	m.clear()
+	m.it = it
+	p := m.p
+	pieces := it.scan.Pieces
+	m.begins = m.begins[:0]
+	for s := range it.words {
+		m.begins = append(m.begins, p.dict.begin(it.words[s].key))
+	}
+	touch := uint64(0) // see Matcher.touched
+	for _, v := range m.begins {
+		if v != 0 {
+			touch ^= p.words[uint32(v)-1].key
+		}
+	}
+	m.touched = touch
+	for s := range it.words {
+		w := &it.words[s]
+		b := it.scan.Folded(&pieces[w.token])
+		id, node := p.find(w.key, b, m.begins[s]), uint32(0)
+		if id != 0 {
+			x := &p.words[id-1]
+			node = x.node
+			if x.more {
+				m.mark(x.leaf-1, w.mask)
+			} else if x.term != 0 && x.mask&w.mask != 0 {
+				m.set(x.term - 1)
+			}
+			if x.form != 0 {
+				m.special = append(m.special, uint32(s))
+			}
+		}
+		m.wordOf, m.nodeOf = append(m.wordOf, id), append(m.nodeOf, node)
+		if len(p.patterns) > 0 && len(b) >= p.shortest {
+			m.wild(uint32(s), w, b)
+		}
+	}
+	m.forms()
+	if len(p.languages) > 0 {
+		m.stem()
+	}
+	if p.longest > 0 {
+		m.phrases()
+	}
+	m.spread()
+}
+
+func (m *Matcher) clear() {
+	for _, t := range m.present {
+		m.bits[t/64] = 0
+	}
+	m.wordOf, m.nodeOf, m.special, m.present, m.seen, m.links = m.wordOf[:0], m.nodeOf[:0], m.special[:0], m.present[:0], m.seen[:0], m.links[:0]
+	m.viewed, m.arena, m.ints = m.viewed[:0], m.arena[:0], m.ints[:0]
+	for i := range m.sideOf {
+		m.sideOf[i] = m.sideOf[i][:0]
+	}
+	m.steps, m.postsN, m.evals, m.over, m.cut = 0, 0, 0, false, false
+	if m.items++; m.items == 0 { // after 4 billion items the marks of old ones are wiped
+		clear(m.judged)
+		clear(m.memos)
+		m.items = 1
+	}
+}
+
+// saw returns the sight of a leaf, made if needed.
+func (m *Matcher) saw(l uint32) *sight {
+	if i := m.local[l]; int(i) < len(m.seen) && m.seen[i].leaf == l {
+		return &m.seen[i]
+	}
+	m.local[l] = uint32(len(m.seen))
+	m.seen = append(m.seen, sight{leaf: l})
+	return &m.seen[len(m.seen)-1]
+}
+
+// hangul tells a word that may stand inside others in the same field.
+func (m *Matcher) hangul(w *found) bool {
+	p := &m.it.scan.Pieces[w.token]
+	return p.Solo && w.count > 1 && text.ClassOf(firstRune(w.key)) == text.Hangul
+}
+
+// link appends a place to a leaf.
+func (m *Matcher) link(x *sight, at uint32) {
+	m.links = append(m.links, link{at: at})
+	n := uint32(len(m.links))
+	if x.head == 0 {
+		x.head = n
+	} else {
+		m.links[x.tail-1].next = n
+	}
+	x.tail = n
+}
+
+// mark sets the terms of a leaf that look at one of the fields.
+func (m *Matcher) mark(l uint32, fields uint8) {
+	x := &m.p.leaves[l]
+	if !x.more {
+		if x.term != 0 && x.mask&fields != 0 {
+			m.set(x.term - 1)
+		}
+		return
+	}
+	terms := m.p.terms
+	for t := x.term; t != 0; t = terms[t-1].next {
+		if terms[t-1].mask&fields != 0 {
+			m.set(t - 1)
+		}
+	}
+}
+
+func (m *Matcher) set(t uint32) {
+	if w, bit := &m.bits[t/64], uint64(1)<<(t%64); *w&bit == 0 {
+		*w |= bit
+		m.present = append(m.present, t)
+	}
+}
+
+func (m *Matcher) has(t uint32) bool { return m.bits[t/64]&(1<<(t%64)) != 0 }
+
+// wild notes the patterns that a word fits.
+func (m *Matcher) wild(slot uint32, w *found, b []byte) {
+	p := m.p
+	if p.shortest >= 3 {
+		if h := lead(b[0], b[1], b[2]); p.lead[h/64]&(1<<(h%64)) == 0 {
+			return
+		}
+	}
+	at := uint32(0)
+	for i := range b {
+		if at = p.heads.get(uint64(at)<<8 | uint64(b[i])).val; at == 0 {
+			return
+		}
+		for n := p.wilds[at]; n != 0; n = p.patterns[n-1].next {
+			x := &p.patterns[n-1]
+			if rest := x.text[x.head:]; rest != "*" && !glob(rest, b[i+1:]) {
+				continue
+			}
+			v := m.saw(x.leaf)
+			m.link(v, slot)
+			v.mask |= w.mask
+			v.inside = v.inside || w.mask != w.all || m.hangul(w)
+			m.mark(x.leaf, w.mask)
+			if x.form != 0 {
+				m.formsOf(x.form, slot)
+			}
+		}
+	}
+}
+
+// forms notes CASE and EXACT of the words that have such.
+func (m *Matcher) forms() {
+	for _, s := range m.special {
+		m.formsOf(m.p.words[m.wordOf[s]-1].form, s)
+	}
+}
+
+func (m *Matcher) formsOf(first, slot uint32) {
+	for _, i := range m.it.places(slot) {
+		raw := m.it.Raw(i)
+		piece := &m.it.scan.Pieces[i]
+		for n := first; n != 0; n = m.p.forms[n-1].next {
+			f := &m.p.forms[n-1]
+			m.buffer = appendForm(m.buffer[:0], f.kind, raw)
+			if f.wild && glob(f.key, m.buffer) || !f.wild && string(m.buffer) == f.key {
+				m.at(f.leaf, uint32(i), piece)
+			}
+		}
+	}
+}
+
+func appendForm(b []byte, kind formKind, raw string) []byte {
+	if kind == cased {
+		return text.AppendCased(b, raw)
+	}
+	return norm.NFC.AppendString(b, raw)
+}
+
+// at notes one place of a leaf.
+func (m *Matcher) at(l, i uint32, piece *text.Piece) {
+	x := m.saw(l)
+	m.link(x, i)
+	if piece.Inside {
+		x.inside = true
+		return
+	}
+	field := uint8(1) << m.it.Field(int32(i))
+	x.mask |= field
+	m.mark(l, field)
+}
+
+const maxStems = 1 << 15 // words of a language that are kept with their stems
+
+// stem notes the stems that words of the item have in the program's languages.
+func (m *Matcher) stem() {
+	for k := range m.p.languages {
+		l := &m.p.languages[k]
+		known := m.stems[k]
+		if known == nil || len(known) > maxStems {
+			known = map[string]uint32{}
+			m.stems[k] = known
+		}
+		for i := range m.it.scan.Pieces {
+			piece := &m.it.scan.Pieces[i]
+			if piece.Solo {
+				continue
+			}
+			raw := m.it.Raw(int32(i))
+			leaf, ok := known[raw]
+			if !ok {
+				if n, there := l.stems[m.p.known.Stem(l.code, raw)]; there {
+					leaf = n + 1
+				}
+				known[string([]byte(raw))] = leaf // a copy: raw would keep the item
+			}
+			if leaf != 0 {
+				m.at(leaf-1, uint32(i), piece)
+			}
+		}
+	}
+}
+
+// phrases walks the trie at every token that a phrase can begin with.
+func (m *Matcher) phrases() {
+	p := m.p
+	pieces, slots := m.it.scan.Pieces, m.it.slots
+	field, end := 0, m.it.ends[0]
+	m.starts = m.starts[:0]
+	if len(p.edges.slots) == 0 || len(slots) == 0 {
+		return
+	}
+	touch, mask := uint64(0), uint64(len(p.edges.slots)-1)
+	for i := range slots[:len(slots)-1] {
+		if at := m.nodeOf[slots[i]]; at != 0 {
+			if w := m.wordOf[slots[i+1]]; w != 0 {
+				key := uint64(at)<<32 | uint64(w-1)
+				touch ^= p.edges.slots[place(key)&mask].key
+				m.starts = append(m.starts, start{key, int32(i)})
+			}
+		}
+	}
+	m.touched = touch
+	for _, s := range m.starts {
+		i := s.token
+		if pieces[i].Inside {
+			continue
+		}
+		e := p.edges.get(s.key)
+		if e.val == 0 {
+			continue
+		}
+		at, leaf := e.val, e.end
+		paragraph := pieces[i].Paragraph
+		for j := int(i) + 1; pieces[j].Paragraph == paragraph; {
+			if leaf != 0 {
+				for i >= end {
+					field++
+					end = m.it.ends[field]
+				}
+				x := m.saw(leaf - 1)
+				m.link(x, uint32(i))
+				if bit := uint8(1) << field; x.mask&bit == 0 {
+					x.mask |= bit
+					m.mark(leaf-1, bit)
+				}
+			}
+			if j++; j == len(slots) {
+				break
+			}
+			w := m.wordOf[slots[j]]
+			if w == 0 {
+				break
+			}
+			e := p.edges.get(uint64(at)<<32 | uint64(w-1))
+			if e.val == 0 {
+				break
+			}
+			at, leaf = e.val, e.end
+		}
+	}
+}
+
+// spread tells the bags of what is there, and collects what waits on the side.
+func (m *Matcher) spread() {
+	p := m.p
+	for k := 0; k < len(m.present); k++ {
+		t := m.present[k]
+		for i, end := p.streams[t].side, p.streams[t+1].side; i < end; {
+			w := p.side[i]
+			if lane := w >> laneShift & 3; lane != 0 {
+				m.sideOf[lane-1] = append(m.sideOf[lane-1], i)
+				i += p.side[i+1] & 0xFFFF
+				continue
+			}
+			x := m.saw(p.terms[w].leaf)
+			m.link(x, p.side[i+1])
+			m.set(w)
+			i += 2
+		}
+	}
+}
+
+// glob compares with * (any letters) and ? (one).
+func glob(p string, s []byte) bool {
+	i, j, star, mark := 0, 0, -1, 0
+	for j < len(s) {
+		switch {
+		case i < len(p) && p[i] == '*':
+			star, mark = i, j
+			i++
+		case i < len(p) && p[i] == '?':
+			i++
+			j += width(s[j:])
+		case i < len(p) && p[i] == s[j]:
+			i++
+			j++
+		case star >= 0:
+			mark += width(s[mark:])
+			i, j = star+1, mark
+		default:
+			return false
+		}
+	}
+	for i < len(p) && p[i] == '*' {
+		i++
+	}
+	return i == len(p)
+}
+
+// width is the length of the character that b begins with.
+func width(b []byte) int {
+	n := 1
+	for n < len(b) && b[n]&0xC0 == 0x80 {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,79 @@
+package engine
+
+// Matcher is what is known of one item under one program. It is used again
+// for the next item, by one at a time.
+type Matcher struct {
+	p  *Program
+	it *Item
+
+	wordOf  []uint32 // by distinct word of the item: its number in the program, from 1
+	nodeOf  []uint32 // where its phrases begin in the trie
+	special []uint32 // distinct words with other forms
+	begins  []uint64
+	starts  []start
+	ranges  []reach
+	touched uint64 // of tables read ahead, side by side, so that the misses of the cache overlap
+
+	bits    []uint64 // by term: it is there
+	present []uint32 // terms that are there
+	local   []uint32 // by leaf: its number in seen; right only if that says so too
+	seen    []sight
+	links   []link
+	sideOf  [lanes][]uint32 // postings on the side, of terms that are there
+	judged  []uint32        // by rule: the item that it was last judged for
+	items   uint32
+
+	views   []uint32 // by term, as local
+	viewed  []view
+	memos   []view // by memo; right if item is this one
+	arena   []Span
+	ints    []int32
+	stack   [][]Span
+	facts   Facts
+	answers []int8 // by fact: 0 unknown, 1 no, 2 yes
+	steps   int
+	over    bool
+	cut     bool
+	postsN  int
+	evals   int
+
+	buffer []byte
+	stems  []map[string]uint32 // by language: leaf from 1, of raw words that were met
+}
+
+// sight is a leaf that is there, other than a plain word.
+type sight struct {
+	leaf       uint32
+	mask       uint8 // fields where it begins a word
+	inside     bool  // it also stands inside a word
+	head, tail uint32
+	from, to   int32 // of ints, once listed
+	listed     bool
+}
+
+// link is one place, word, or member of a leaf; first to last.
+type link struct {
+	at   uint32
+	next uint32 // from 1
+}
+
+// start is where two words may begin a phrase.
+type start struct {
+	key   uint64 // edge of the trie
+	token int32
+}
+
+// reach is a part of the postings.
+type reach struct{ from, to uint32 }
+
+// view is where the places of a term or a shared node are kept.
+type view struct {
+	id    uint32 // term; or the item
+	spans []Span
+}
+
+// NewMatcher makes the scratch that items are matched with.
+func (p *Program) NewMatcher() *Matcher {
+	return &Matcher{p: p, bits: make([]uint64, len(p.terms)/64+1), local: make([]uint32, len(p.leaves)), views: make([]uint32, len(p.terms)),
+		judged: make([]uint32, len(p.roots[Rules])), memos: make([]view, p.memos+1), answers: make([]int8, len(p.facts)), stems: make([]map[string]uint32, len(p.languages))}
+}
