@@ -72,6 +72,9 @@ func (c *feedsListCmd) Run(ctx context.Context, t terminal) error {
 		if why == "" {
 			why = f.Text
 		}
+		if why == "" {
+			why = f.Why
+		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.ID, f.State, short(time.Duration(f.IntervalSeconds)*time.Second),
 			ago(f.LastSuccess, now), ago(f.LastNewItem, now), safe(head(why, 100)))
 	}
@@ -171,7 +174,7 @@ func document(ctx context.Context, fetcher *poll.Fetcher, in io.Reader, source s
 		if err != nil {
 			return feed.Document{}, err
 		}
-		return feed.Document{URL: a.URL, ContentType: a.ContentType, Body: a.Body, Fetched: a.Fetched.UTC()}, nil
+		return a.Document(feed.Feed{}), nil
 	}
 	body := in
 	if source != "-" {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
@@ -26,7 +27,7 @@ var errLong = errors.New("longer than allowed")
 type wire struct {
 	r    io.Reader
 	left int64
-	n    int64
+	n    atomic.Int64 // read by the one who watches the pace
 	err  error
 }
 
@@ -39,7 +40,7 @@ func (w *wire) Read(p []byte) (int, error) {
 		p = p[:w.left]
 	}
 	n, err := w.r.Read(p)
-	w.n += int64(n)
+	w.n.Add(int64(n))
 	w.left -= int64(n)
 	if err != nil && err != io.EOF {
 		w.err = err
@@ -50,11 +51,10 @@ func (w *wire) Read(p []byte) (int, error) {
 // readBody reads one whole body of at most limit decoded bytes. It undoes one
 // layer of an encoding that we asked for; more layers are how bombs are made.
 // The error is a *Failure, or the network's own for classify to name.
-func readBody(resp *http.Response, limit int64) (body []byte, size int64, err error) {
+func readBody(in *wire, resp *http.Response, limit int64) (body []byte, size int64, err error) {
 	if resp.ContentLength > limit+wireSlack {
 		return nil, 0, failure(ReasonTooLarge, "the answer announces %d bytes, over the limit of %d", resp.ContentLength, limit)
 	}
-	in := &wire{r: resp.Body, left: limit + wireSlack + 1}
 	out, stop, err := decoder(in, resp.Header.Values("Content-Encoding"), limit)
 	if err == nil {
 		defer stop()
@@ -63,19 +63,19 @@ func readBody(resp *http.Response, limit int64) (body []byte, size int64, err er
 	var failed *Failure
 	switch {
 	case errors.Is(in.err, errLong) || int64(len(body)) > limit || errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return nil, in.n, failure(ReasonTooLarge, "the answer is longer than %d bytes", limit)
+		return nil, in.n.Load(), failure(ReasonTooLarge, "the answer is longer than %d bytes", limit)
 	case in.err != nil:
-		return nil, in.n, in.err
+		return nil, in.n.Load(), in.err
 	case err == nil:
-		return body, in.n, nil
+		return body, in.n.Load(), nil
 	case errors.As(err, &failed):
-		return nil, in.n, err
+		return nil, in.n.Load(), err
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, in.n, failure(ReasonTruncated, "the compressed answer broke off")
-	case errors.Is(err, io.EOF) && in.n == 0:
+		return nil, in.n.Load(), failure(ReasonTruncated, "the compressed answer broke off")
+	case errors.Is(err, io.EOF) && in.n.Load() == 0:
 		return nil, 0, nil // an empty body needs no header of its encoding
 	}
-	return nil, in.n, failure(ReasonEncoding, "the answer is not in the encoding that it claims")
+	return nil, in.n.Load(), failure(ReasonEncoding, "the answer is not in the encoding that it claims")
 }
 
 // decoder undoes the one encoding that the header names.

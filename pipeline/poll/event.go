@@ -81,7 +81,18 @@ func recoveredText(was State, now time.Time) string {
 }
 
 func movedText(st State) string {
-	return fmt.Sprintf("The server says that the feed has moved for good to %s. Check that it is the same publisher and change the url.", st.NewURL)
+	elsewhere := ""
+	if hostOf(st.URL) != hostOf(st.NewURL) {
+		elsewhere = ", on another host"
+	}
+	return fmt.Sprintf("The server says that the feed has moved for good to %s%s. Check that it is the same publisher and change the url in feeds.yaml.",
+		st.NewURL, elsewhere)
+}
+
+func silentText(r Rhythm, now time.Time) string {
+	return fmt.Sprintf("Answers, but its newest item is from %s, %s ago; until then it was never quiet for more than %s. "+
+		"Open the publisher's page: if there is news, the feed was left behind, so look for its successor; if not, nothing to do.",
+		r.last().Format(time.DateOnly), short(now.Sub(r.last())), short(r.longest()))
 }
 
 func floodText(held, listed int) string {

@@ -1,17 +1,14 @@
 package poll
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/net/http/httpguts"
 
@@ -19,9 +16,9 @@ import (
 )
 
 const (
-	maxRedirects = 10
-	maxValidator = 4 << 10 // an ETag longer than this is not worth a place in State
-	maxURL       = 2 << 10 // of an address that a server gives us to remember
+	rateWindow   = 20 * time.Second // how often a body's pace is looked at
+	maxValidator = 4 << 10          // an ETag longer than this is not worth a place in State
+	maxURL       = 2 << 10          // of an address that a server gives us to remember
 	maxSecret    = 64 << 10
 	accept       = "application/atom+xml, application/rss+xml, application/rdf+xml, application/feed+json, " +
 		"application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
@@ -34,6 +31,11 @@ type Request struct {
 	ETag         string
 	LastModified string
 	Origin       string // the address that gave the validators; "" means the feed's own
+	Direct       string // ask this address, to which the feed's own has redirected for good; "" asks the feed's own
+
+	// hop is called before a redirect leads to another host, and waits until
+	// that host's manners allow a request. Its time does not count.
+	hop func(ctx context.Context, to string) error
 }
 
 // Answer is a server's good answer: a whole body, or that nothing changed.
@@ -43,6 +45,8 @@ type Answer struct {
 	Body         []byte        // decoded
 	URL          string        // where the body came from, after redirects
 	ContentType  string        //
+	Language     string        // the header Content-Language
+	Location     string        // the header Content-Location
 	ETag         string        // "" when absent or not repeatable byte for byte
 	LastModified string        //
 	Fresh        time.Duration // the server's wish: do not ask before
@@ -50,15 +54,29 @@ type Answer struct {
 	Downgraded   bool          // a redirect led from https to http
 	Open         bool          // the body ended with the connection: a cut cannot be told from an end
 	Fetched      time.Time     // when the last byte was read
+	Delta        bool          // 226: the document lists only what changed (RFC 3229, with feed)
+	Direct       bool          // Request.Direct was asked
+	Conditional  bool          // validators were sent
+	Certificate  time.Time     // when the server's certificate ends, zero without TLS
+
+	sum string // bodyHash, once computed
+}
+
+// Document is the answer as feed.Parse wants it.
+func (a *Answer) Document(f feed.Feed) feed.Document {
+	return feed.Document{Feed: f, URL: a.URL, ContentType: a.ContentType, ContentLanguage: a.Language, ContentLocation: a.Location,
+		Body: a.Body, Fetched: a.Fetched.UTC()}
 }
 
 // Fetcher asks servers. Its zero value is not usable: see NewFetcher.
 type Fetcher struct {
-	UserAgent string
-	MaxBody   int64
-	Timeout   time.Duration // of the whole exchange, redirects included
-	Now       func() time.Time
-	Observe   func(took time.Duration, size int64) // may be nil
+	UserAgent    string
+	MaxBody      int64
+	Timeout      time.Duration // of the whole exchange, redirects included
+	MaxRedirects int           // 0: the default
+	BodyRate     int64         // bytes a second; 0: the default
+	Now          func() time.Time
+	Observe      func(took time.Duration, size int64) // may be nil
 
 	trip  http.RoundTripper
 	close func()
@@ -70,12 +88,13 @@ type Fetcher struct {
 // The Transport reports answers on idle connections through the standard
 // logger, with the server's bytes in them: give log.SetOutput the writer of
 // StandardLog.
-func NewFetcher(o Options) *Fetcher { return newFetcher(o.complete(), nil) }
+func NewFetcher(o Options) *Fetcher { return newFetcher(o, nil) }
 
 func newFetcher(o Options, roots *tls.Config) *Fetcher {
-	g := newGuarded(o.AllowNet, nil, roots)
+	o = o.complete()
+	g := newGuarded(o, nil, roots)
 	return &Fetcher{UserAgent: userAgent(o.Version, o.Contact), MaxBody: o.MaxBody, Timeout: o.Timeout,
-		Now: time.Now, trip: g, close: g.close}
+		MaxRedirects: o.MaxRedirects, BodyRate: o.BodyRate, Now: time.Now, trip: g, close: g.close}
 }
 
 // Close lets go of idle connections.
@@ -101,56 +120,88 @@ func userAgent(version, contact string) string {
 // own when it ended.
 func (c *Fetcher) Fetch(ctx context.Context, r Request) (*Answer, error) {
 	start := c.Now()
-	limited, cancel := context.WithTimeoutCause(ctx, c.Timeout, errTimeout)
-	defer cancel()
-	a, size, err := c.exchange(limited, r)
+	limited, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	x := &exchange{Fetcher: c, Request: r, ctx: limited, cancel: cancel, left: c.Timeout, since: time.Now()}
+	x.clock = time.AfterFunc(c.Timeout, func() { cancel(errTimeout) })
+	defer x.clock.Stop()
+	a, size, err := x.follow()
 	if c.Observe != nil {
-		c.Observe(c.Now().Sub(start), size)
+		c.Observe(c.Now().Sub(start)-x.waited, size)
 	}
 	if err == nil {
 		return a, nil
 	}
-	if f := classify(limited, err, c.Timeout); f != nil {
+	if f := classify(limited, err, c.Timeout, c.Now()); f != nil {
 		return nil, f
 	}
 	return nil, ctx.Err()
 }
 
-// exchange is the request and its redirects.
-func (c *Fetcher) exchange(ctx context.Context, r Request) (a *Answer, size int64, err error) {
-	configured, err := parseURL(r.Feed.URL)
+// exchange is one question with its redirects.
+type exchange struct {
+	*Fetcher
+	Request
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	clock  *time.Timer   // ends ctx when the time is up
+	left   time.Duration // of it, when the clock last started
+	since  time.Time     // when that was
+	waited time.Duration // for other hosts' turns
+}
+
+// pause stops the clock while f waits for a host's turn.
+func (x *exchange) pause(f func() error) error {
+	x.clock.Stop()
+	begun := time.Now()
+	x.left -= begun.Sub(x.since)
+	err := f()
+	x.since = time.Now()
+	x.waited += x.since.Sub(begun)
+	x.clock.Reset(max(x.left, time.Millisecond))
+	return err
+}
+
+func (x *exchange) follow() (a *Answer, size int64, err error) {
+	configured, err := parseURL(x.Feed.URL)
 	if err != nil {
 		return nil, 0, err
 	}
 	origin := configured.String()
-	if r.Origin != "" {
-		origin = r.Origin
+	if x.Origin != "" {
+		origin = x.Origin
 	}
-	a = &Answer{}
+	a = &Answer{Direct: x.Direct != ""}
 	at, permanent := configured, true
+	if a.Direct {
+		if at, err = parseURL(x.Direct); err != nil {
+			return nil, 0, err
+		}
+	}
 	for hop := 0; ; hop++ {
-		req, conditional, err := c.request(ctx, r, configured, at, origin)
+		req, conditional, err := x.request(configured, at, origin)
 		if err != nil {
 			return nil, 0, err
 		}
-		resp, err := c.trip.RoundTrip(req)
+		resp, err := x.trip.RoundTrip(req)
 		if err != nil {
 			return nil, 0, err
 		}
 		if !redirects(resp.StatusCode) {
-			size, err := c.take(a, resp, at, conditional)
+			size, err := x.take(a, resp, at, conditional)
 			_ = resp.Body.Close()
 			return a, size, err
 		}
-		next, err := target(at, resp, c.Now())
+		next, err := target(at, resp, x.Now())
 		// A short body is read so that the connection can be used again.
 		_, _ = io.CopyN(io.Discard, resp.Body, 2<<10)
 		_ = resp.Body.Close()
+		most := cmp.Or(x.MaxRedirects, DefaultOptions().MaxRedirects)
 		switch {
 		case err != nil:
 			return nil, 0, err
-		case hop == maxRedirects:
-			return nil, 0, failure(ReasonRedirect, "more than %d redirects", maxRedirects)
+		case hop >= most:
+			return nil, 0, failure(ReasonRedirect, "more than %d redirects", most)
 		}
 		permanent = permanent && (resp.StatusCode == http.StatusMovedPermanently || resp.StatusCode == http.StatusPermanentRedirect)
 		if permanent {
@@ -160,33 +211,39 @@ func (c *Fetcher) exchange(ctx context.Context, r Request) (a *Answer, size int6
 			}
 		}
 		a.Downgraded = a.Downgraded || at.Scheme == "https" && next.Scheme == "http"
+		if x.hop != nil && hostKey(at) != hostKey(next) {
+			if err := x.pause(func() error { return x.hop(x.ctx, hostKey(next)) }); err != nil {
+				return nil, 0, err
+			}
+		}
 		at = next
 	}
 }
 
 // request builds one hop. No cookie, no Referer, nothing that changes from
 // poll to poll. Secrets and validators stay with the address they belong to.
-func (c *Fetcher) request(ctx context.Context, r Request, configured, at *url.URL, origin string) (*http.Request, bool, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+func (x *exchange) request(configured, at *url.URL, origin string) (*http.Request, bool, error) {
+	req, err := http.NewRequestWithContext(x.ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
 		return nil, false, failure(ReasonRedirect, "the address cannot be asked")
 	}
 	req.URL.User = nil
 	h := req.Header
-	h.Set("User-Agent", c.UserAgent)
-	if r.Feed.UserAgent != "" {
-		h.Set("User-Agent", r.Feed.UserAgent)
+	h.Set("User-Agent", x.UserAgent)
+	if x.Feed.UserAgent != "" {
+		h.Set("User-Agent", x.Feed.UserAgent)
 	}
 	h.Set("Accept", accept)
 	h.Set("Accept-Encoding", acceptEncoding)
 	conditional := false
 	if at.String() == origin {
-		if r.ETag != "" {
-			h.Set("If-None-Match", r.ETag)
+		if x.ETag != "" {
+			h.Set("If-None-Match", x.ETag)
+			h.Set("A-IM", "feed") // RFC 3229: who can may send only what is new since that ETag
 			conditional = true
 		}
-		if r.LastModified != "" {
-			h.Set("If-Modified-Since", r.LastModified)
+		if x.LastModified != "" {
+			h.Set("If-Modified-Since", x.LastModified)
 			conditional = true
 		}
 	}
@@ -197,7 +254,7 @@ func (c *Fetcher) request(ctx context.Context, r Request, configured, at *url.UR
 		password, _ := u.Password()
 		req.SetBasicAuth(u.Username(), password)
 	}
-	for name, secret := range r.Feed.Headers {
+	for name, secret := range x.Feed.Headers {
 		value, err := readSecret(secret)
 		if err != nil {
 			return nil, false, failure(ReasonSecret, "the value of the header %s cannot be read from where the feed says", name)
@@ -212,12 +269,17 @@ func (c *Fetcher) request(ctx context.Context, r Request, configured, at *url.UR
 
 // take judges the last answer of the chain: by its status first, because what
 // is no feed is no business of a parser.
-func (c *Fetcher) take(a *Answer, resp *http.Response, at *url.URL, conditional bool) (size int64, err error) {
-	now := c.Now()
+func (x *exchange) take(a *Answer, resp *http.Response, at *url.URL, conditional bool) (size int64, err error) {
+	now := x.Now()
 	h := resp.Header
+	a.Conditional = conditional
 	a.Status, a.URL, a.ContentType, a.Fetched = resp.StatusCode, at.String(), h.Get("Content-Type"), now
+	a.Language, a.Location = h.Get("Content-Language"), h.Get("Content-Location")
 	a.Fresh = freshFor(h, now)
 	a.ETag, a.LastModified = validator(h.Get("ETag")), validator(h.Get("Last-Modified"))
+	if resp.TLS != nil && len(resp.TLS.PeerCertificates) > 0 {
+		a.Certificate = resp.TLS.PeerCertificates[0].NotAfter.UTC()
+	}
 	switch {
 	case resp.StatusCode == http.StatusNotModified:
 		if !conditional {
@@ -228,141 +290,52 @@ func (c *Fetcher) take(a *Answer, resp *http.Response, at *url.URL, conditional 
 	case resp.StatusCode == http.StatusNoContent:
 		a.Unchanged, a.ETag, a.LastModified = true, "", ""
 		return 0, nil
+	case resp.StatusCode == http.StatusIMUsed:
+		// Sound only if it is the one manipulation that we named, of the
+		// document that we have.
+		im := strings.ToLower(strings.TrimSpace(h.Get("IM")))
+		if !conditional || x.ETag == "" || im != "feed" {
+			return 0, &Failure{Reason: ReasonProtocol, Status: 226, Text: "status 226 with something other than we asked for"}
+		}
+		a.Delta = true
 	case resp.StatusCode == http.StatusPartialContent, resp.StatusCode == http.StatusResetContent,
 		resp.StatusCode/100 != 2:
 		return 0, statusFailure(resp.StatusCode, retryAfter(h, now))
 	}
 	a.Open = resp.ProtoMajor < 2 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0
-	a.Body, size, err = readBody(resp, c.MaxBody)
+	in := &wire{r: resp.Body, left: x.MaxBody + wireSlack + 1}
+	defer x.watch(in)()
+	a.Body, size, err = readBody(in, resp, x.MaxBody)
 	if err != nil {
 		return size, err
 	}
 	if len(strings.TrimSpace(string(a.Body[:min(len(a.Body), 1024)]))) == 0 && len(a.Body) <= 1024 {
 		return size, &Failure{Reason: ReasonEmpty, Status: resp.StatusCode, Text: "the answer is empty", RetryAfter: retryAfter(h, now)}
 	}
-	a.Fetched = c.Now()
+	a.Fetched = x.Now()
 	return size, nil
 }
 
-// redirects tells the statuses that carry a Location to follow.
-func redirects(status int) bool {
-	switch status {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
-		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return true
-	}
-	return false
-}
-
-// target resolves a redirect. Only http and https are followed; credentials
-// in the address are the server's, not ours, and dropped.
-func target(at *url.URL, resp *http.Response, now time.Time) (*url.URL, error) {
-	fail := func(reason, text string) error {
-		return &Failure{Reason: reason, Status: resp.StatusCode, Text: text, RetryAfter: retryAfter(resp.Header, now)}
-	}
-	location := resp.Header.Get("Location")
-	if location == "" {
-		return nil, fail(ReasonRedirect, "a redirect without an address")
-	}
-	if len(location) > 8<<10 {
-		return nil, fail(ReasonRedirect, "a redirect to an address of absurd length")
-	}
-	next, err := at.Parse(location)
-	if err != nil {
-		return nil, fail(ReasonRedirect, "a redirect to something that is no address")
-	}
-	if next.Scheme != "http" && next.Scheme != "https" {
-		return nil, fail(ReasonBlocked, "a redirect to a scheme other than http and https")
-	}
-	if next.Hostname() == "" {
-		return nil, fail(ReasonRedirect, "a redirect to an address without a host")
-	}
-	next.User, next.Fragment, next.RawFragment = nil, "", ""
-	return next, nil
-}
-
-func parseURL(s string) (*url.URL, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Hostname() == "" {
-		return nil, failure(ReasonBlocked, "the url is not an absolute address")
-	}
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return nil, failure(ReasonBlocked, "the url's scheme is neither http nor https")
-	}
-	u.Fragment, u.RawFragment = "", ""
-	return u, nil
-}
-
-// sameServer tells whether secrets meant for a may go to b: same scheme, name
-// and port, or the move of one name from http to https on the usual ports.
-func sameServer(a, b *url.URL) bool {
-	if !strings.EqualFold(a.Hostname(), b.Hostname()) {
-		return false
-	}
-	if a.Scheme == b.Scheme {
-		return port(a) == port(b)
-	}
-	return a.Scheme == "http" && port(a) == "80" && b.Scheme == "https" && port(b) == "443"
-}
-
-func port(u *url.URL) string {
-	switch p := u.Port(); {
-	case p != "":
-		return p
-	case u.Scheme == "https":
-		return "443"
-	}
-	return "80"
-}
-
-// validator keeps a header value only if it can be stored and sent back byte
-// for byte.
-func validator(v string) string {
-	if len(v) > maxValidator || !utf8.ValidString(v) || !httpguts.ValidHeaderFieldValue(v) {
-		return ""
-	}
-	return v
-}
-
-// plain tells whether an address that a server gave may be stored and shown.
-func plain(s string, limit int) bool {
-	if len(s) > limit {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7f {
-			return false
+// watch ends an exchange whose body comes too slowly.
+func (x *exchange) watch(in *wire) (stop func()) {
+	least := cmp.Or(x.BodyRate, DefaultOptions().BodyRate) * int64(rateWindow/time.Second)
+	done := make(chan struct{})
+	var seen int64
+	var timer *time.Timer
+	timer = time.AfterFunc(time.Hour, func() {
+		select {
+		case <-done:
+			return
+		default:
 		}
-	}
-	return true
-}
-
-// readSecret reads at each request, so that a secret can be rotated.
-func readSecret(s feed.Secret) (string, error) {
-	if s.Env != "" {
-		v, ok := os.LookupEnv(s.Env)
-		if !ok {
-			return "", errors.New("not set")
+		n := in.n.Load()
+		if n-seen < least {
+			x.cancel(errSlow)
+			return
 		}
-		return strings.TrimSpace(v), nil
-	}
-	f, err := os.Open(s.File)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	b, err := io.ReadAll(io.LimitReader(f, maxSecret))
-	return strings.TrimSpace(string(b)), err
-}
-
-// AllowNet reads one --allow-net value: a prefix, or an address alone.
-func AllowNet(s string) (netip.Prefix, error) {
-	if a, err := netip.ParseAddr(s); err == nil {
-		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
-	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		return netip.Prefix{}, errors.New("allow-net: want an address or a prefix such as 10.0.0.0/8")
-	}
-	return p.Masked(), nil
+		seen = n
+		timer.Reset(rateWindow)
+	})
+	timer.Reset(rateWindow) // only now: the function needs the variable
+	return func() { close(done); timer.Stop() }
 }

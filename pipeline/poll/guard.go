@@ -28,10 +28,10 @@ type guarded struct {
 }
 
 // newGuarded allows the prefixes on any port besides all public addresses.
-func newGuarded(allow []netip.Prefix, proxy func(*url.URL) (*url.URL, error), roots *tls.Config) *guarded {
+func newGuarded(o Options, proxy func(*url.URL) (*url.URL, error), roots *tls.Config) *guarded {
 	var v4, v6 []netip.Prefix
 	var all4, all6 bool
-	for _, p := range allow {
+	for _, p := range o.AllowNet {
 		if p.Addr().Is4() {
 			v4, all4 = append(v4, p), all4 || p.Bits() == 0
 		} else {
@@ -47,9 +47,9 @@ func newGuarded(allow []netip.Prefix, proxy func(*url.URL) (*url.URL, error), ro
 	if proxy == nil {
 		g.proxyFor = httpproxy.FromEnvironment().ProxyFunc()
 	}
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: g.guard.Safe}
-	g.direct = newTransport(dialer, roots)
-	g.proxied = newTransport(&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}, roots)
+	dialer := &net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 30 * time.Second, Control: g.guard.Safe}
+	g.direct = newTransport(o, dialer, roots)
+	g.proxied = newTransport(o, &net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 30 * time.Second}, roots)
 	g.proxied.Proxy = func(r *http.Request) (*url.URL, error) { return g.proxyFor(r.URL) }
 	g.proxied.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
 		if r.StatusCode != http.StatusOK {
@@ -62,16 +62,16 @@ func newGuarded(allow []netip.Prefix, proxy func(*url.URL) (*url.URL, error), ro
 
 // newTransport limits what an answer's head may cost. Compression is ours
 // (decode.go), so that the limit holds for every encoding.
-func newTransport(dialer *net.Dialer, roots *tls.Config) *http.Transport {
+func newTransport(o Options, dialer *net.Dialer, roots *tls.Config) *http.Transport {
 	return &http.Transport{
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        roots,
-		TLSHandshakeTimeout:    10 * time.Second,
-		ResponseHeaderTimeout:  25 * time.Second,
+		TLSHandshakeTimeout:    o.ConnectTimeout,
+		ResponseHeaderTimeout:  o.HeaderTimeout,
 		IdleConnTimeout:        90 * time.Second,
 		MaxIdleConns:           200,
 		MaxIdleConnsPerHost:    2,
-		MaxResponseHeaderBytes: 256 << 10,
+		MaxResponseHeaderBytes: o.MaxHeader,
 		DisableCompression:     true,
 		ForceAttemptHTTP2:      true,
 	}

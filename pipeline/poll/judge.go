@@ -14,18 +14,21 @@ import (
 // visit is one poll as judged: what to store and what to say, nothing of it
 // done yet.
 type visit struct {
-	state   State
-	was     State
-	news    News
-	due     time.Time
-	took    time.Duration // the exchange alone
-	result  string        // one of fetchResults
-	failed  *Failure
-	same    bool // nothing changed: 304, or the same bytes
-	durable bool // worth writing at once
-	events  []Event
-	repairs []string
-	notes   []string
+	state      State
+	was        State
+	news       News
+	due        time.Time
+	took       time.Duration // the exchange alone
+	result     string        // one of fetchResults
+	failed     *Failure
+	same       bool // nothing changed: 304, or the same bytes
+	durable    bool // worth writing at once
+	events     []Event
+	repairs    []string
+	notes      []string  // about the document, if one was read
+	ends       time.Time // the server's certificate
+	downgraded bool      // a redirect led from https to http
+	ours       bool      // the failure looks like our own network's
 }
 
 // judge turns a server's answer into the next state. It asks nobody and
@@ -36,6 +39,7 @@ func (p *Poller) judge(f feed.Feed, st State, a *Answer, err error) visit {
 	if next.URL != f.URL {
 		next.URL, next.ETag, next.LastModified, next.Origin, next.Body = f.URL, "", "", "", ""
 		next.NewURL, next.Moved, next.Gone = "", 0, 0
+		next.MovedSince, next.Adopted, next.Suspect, next.Ignored, next.LastQuiet = time.Time{}, false, false, 0, time.Time{}
 	}
 	if next.State == "" {
 		next.State, next.Since = StatePending, p.Now().UTC()
@@ -59,14 +63,15 @@ func (p *Poller) judge(f feed.Feed, st State, a *Answer, err error) visit {
 // need neither.
 func (p *Poller) read(v *visit, f feed.Feed, a *Answer) error {
 	next := &v.state
-	// What the catalogue says about reading is part of the hash: bytes that
-	// are read differently are different bytes.
-	sum := hash(32, string(a.Body), f.Charset, f.DateLayout, f.Identity)
+	sum := a.sum
+	if sum == "" {
+		sum = bodyHash(f, a.Body)
+	}
 	if sum == next.Body && next.Parser == feed.ParserVersion {
 		v.same = true
 		return nil
 	}
-	doc, err := p.parse(feed.Document{Feed: f, URL: a.URL, ContentType: a.ContentType, Body: a.Body, Fetched: a.Fetched.UTC()})
+	doc, err := p.parse(a.Document(f))
 	if err != nil {
 		return parseFailure(a.Status, err)
 	}
@@ -77,19 +82,23 @@ func (p *Poller) read(v *visit, f feed.Feed, a *Answer) error {
 		return failure(ReasonTruncated, "the answer broke off")
 	}
 	v.repairs = doc.Repairs
-	v.news = Newness(*next, f, doc, a.Fetched, p.Backlog)
+	v.news = Newness(*next, f, doc, a.Fetched, Reading{Backlog: p.Backlog, MaxItems: p.MaxItems, Delta: a.Delta})
 	*next = v.news.Next
 	next.Wish = Wish{TTL: doc.TTL, SkipHours: doc.SkipHours, SkipDays: doc.SkipDays}
 	next.Body = sum
+	if a.Delta {
+		next.Body = "" // the hash of a part says nothing about the whole
+	}
 	if cut {
 		// Never ask whether half a document changed.
 		next.Body, a.ETag, a.LastModified = "", "", ""
 	}
 	if v.news.New > 0 {
 		next.LastNew = a.Fetched.UTC()
+		next.Rhythm = next.Rhythm.arrived(arrivals(v.news.Drafts, v.was.LastSuccess, a.Fetched))
 	}
 	if v.news.Cut > 0 {
-		v.notes = append(v.notes, fmt.Sprintf("lists %d items; only the first %d are read", v.news.Cut+maxItems, maxItems))
+		v.notes = append(v.notes, fmt.Sprintf("lists %d items; only the first %d are read", v.news.Cut+p.MaxItems, p.MaxItems))
 	}
 	if slices.Contains(doc.Repairs, "items_lost") {
 		v.notes = append(v.notes, "some items of the document cannot be read")
@@ -98,96 +107,18 @@ func (p *Poller) read(v *visit, f feed.Feed, a *Answer) error {
 	return nil
 }
 
-func (p *Poller) succeed(v *visit, f feed.Feed, now time.Time, a *Answer) {
-	next, was := &v.state, v.was
-	v.result = "success"
-	if a.Unchanged {
-		v.result, v.same = "not_modified", true
-	}
-	// A 304 may bring newer validators; what it does not bring stands.
-	if a.ETag != "" || !a.Unchanged {
-		next.ETag = a.ETag
-	}
-	if a.LastModified != "" || !a.Unchanged {
-		next.LastModified = a.LastModified
-	}
-	if !a.Unchanged {
-		next.LastFull, next.Origin = now.UTC(), ""
-		if u, err := parseURL(f.URL); err != nil || u.String() != a.URL {
-			next.Origin = a.URL
-			if !plain(a.URL, maxURL) {
-				next.Origin, next.ETag, next.LastModified = "", "", ""
-			}
-		}
-	}
-	next.Failures, next.Reason, next.Error, next.Status, next.Gone = 0, "", "", 0, 0
-	v.due, next.NotBefore = p.pace.Success(now, p.pace.Interval(f), a.Fresh, next.Wish)
-	next.LastSuccess = now.UTC()
-	if next.State != StateOK {
-		next.State, next.Since = StateOK, now.UTC()
-		if was.State == StateFailing || was.State == StateGone {
-			v.events = append(v.events, event(f.ID, EventRecovered, *next, was.State, recoveredText(was, now)))
-		}
-	}
-	if a.NewURL != next.NewURL {
-		next.NewURL, next.Moved = a.NewURL, 0
-	}
-	if next.NewURL != "" && next.Moved < 5 {
-		// Once is often a slip; the second answer that agrees is told. Taking
-		// the new address over by itself needs five (later).
-		if next.Moved++; next.Moved == 2 {
-			v.events = append(v.events, event(f.ID, EventMoved, *next, was.State, movedText(*next)))
-		}
-	}
-	if a.Downgraded {
-		v.notes = append(v.notes, "a redirect leads from https to http: anybody on the way can change what we read")
-	}
-	if v.news.Flood {
-		v.events = append(v.events, event(f.ID, EventFlood, *next, was.State, floodText(v.news.Held, listed(next.Items))))
-	}
-	if v.news.Gap {
-		v.events = append(v.events, event(f.ID, EventGap, *next, was.State, gapText(listed(next.Items), was.LastSuccess)))
-	}
-}
-
-func (p *Poller) fail(v *visit, f feed.Feed, now time.Time, failed *Failure) {
-	next, was := &v.state, v.was
-	v.result, v.failed, v.durable = "error", failed, true
-	next.Failures++
-	next.Reason, next.Error, next.Status = failed.Reason, failed.Text, failed.Status
-	every := p.pace.Interval(f)
-	if failed.Status == 410 {
-		next.Gone++
-	}
-	switch {
-	case failed.Status == 410 || next.State == StateGone:
-		v.due, next.NotBefore = p.pace.Gone(now, every, next.Gone), time.Time{}
-		if next.Gone >= goneAfter {
-			next.NotBefore = v.due.UTC()
-		}
-	default:
-		v.due, next.NotBefore = p.pace.Failure(now, every, next.Failures, failed.RetryAfter)
-	}
-	state, kind := StateFailing, EventFailing
-	if next.Gone >= goneAfter {
-		state, kind = StateGone, EventGone
-	}
-	if next.State == state {
-		return
-	}
-	next.State, next.Since = state, now.UTC()
-	text := failingText(*next)
-	if state == StateGone {
-		text = goneText(*next)
-	}
-	v.events = append(v.events, event(f.ID, kind, *next, was.State, text))
+// bodyHash tells bytes that need no parsing. What the catalogue says about
+// reading is part of it: bytes that are read differently are different bytes.
+func bodyHash(f feed.Feed, body []byte) string {
+	return hash(32, string(body), f.Charset, f.DateLayout, f.Identity)
 }
 
 // changed tells whether two states differ in more than the times of a quiet
 // poll.
 func changed(a, b State) bool {
 	for _, s := range []*State{&a, &b} {
-		s.LastPoll, s.LastSuccess, s.NextDue, s.NotBefore, s.LastFull, s.Items = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}, nil
+		s.LastPoll, s.LastSuccess, s.NextDue, s.NotBefore, s.LastFull, s.LastQuiet = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
+		s.Items = nil
 	}
 	return !reflect.DeepEqual(a, b)
 }

@@ -87,7 +87,7 @@ func newMetrics(reg prometheus.Registerer, o Options) (*metrics, error) {
 	for _, s := range AllStates {
 		m.feeds.WithLabelValues(s)
 	}
-	m.limit.Set(float64(o.Concurrency))
+	m.limit.Set(float64(o.places(0)))
 	if reg == nil {
 		return m, nil
 	}

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -11,7 +12,6 @@ import (
 )
 
 const (
-	maxItems     = 2000 // of one document that we look at, in its order
 	maxKnown     = 3000 // remembered items: a State has to fit into one message of 1 MB
 	maxMissed    = 4    // documents that an item may be missing from before we forget it
 	maxRevisions = 4    // of one item: servers that take turns with two texts are not news
@@ -47,14 +47,21 @@ func (n *News) Placed(sequences []uint64) {
 	}
 }
 
+// Reading is how a document is read.
+type Reading struct {
+	Backlog  time.Duration
+	MaxItems int  // of the document; 0: the default
+	Delta    bool // it lists only what changed: what it does not list is not missing
+}
+
 // Newness decides which items of a document are new or edited. It changes
 // neither st nor doc. Dates only decide what is held, never what is new.
-func Newness(st State, f feed.Feed, doc *feed.Parsed, fetched time.Time, backlog time.Duration) News {
+func Newness(st State, f feed.Feed, doc *feed.Parsed, fetched time.Time, how Reading) News {
 	items := doc.Items
 	n := News{Next: st}
-	if len(items) > maxItems {
-		n.Cut = len(items) - maxItems
-		items = items[:maxItems]
+	if most := cmp.Or(how.MaxItems, DefaultOptions().MaxItems); len(items) > most {
+		n.Cut = len(items) - most
+		items = items[:most]
 	}
 	first := st.LastSuccess.IsZero()
 	relearn := !first && st.Parser != feed.ParserVersion
@@ -93,9 +100,13 @@ func Newness(st State, f feed.Feed, doc *feed.Parsed, fetched time.Time, backlog
 			fresh = append(fresh, len(n.Drafts)-1)
 		}
 	}
-	n.hold(fresh, first, st.LastSuccess, fetched, backlog, len(items))
-	n.Gap = !first && !relearn && !n.Flood && overlap == 0 && n.New > 0 && listed(st.Items) > 0
-	n.Next.Items = keepMissed(next, st.Items, len(items) == 0)
+	whole := len(items)
+	if how.Delta {
+		whole += listed(st.Items)
+	}
+	n.hold(fresh, first, st.LastSuccess, fetched, how.Backlog, whole)
+	n.Gap = !first && !relearn && !how.Delta && !n.Flood && overlap == 0 && n.New > 0 && listed(st.Items) > 0
+	n.Next.Items = keepMissed(next, st.Items, how.Delta || len(items) == 0)
 	n.Next.Parser = feed.ParserVersion
 	oldestFirst(n.Drafts)
 	return n
@@ -214,8 +225,9 @@ func remember(it feed.Item, old Known) Known {
 
 // keepMissed adds the items that the document no longer lists, for a few
 // documents: servers take turns, roll back and show an empty list, and what
-// returns is not new. An empty document counts for nothing.
-func keepMissed(next, before map[string]Known, empty bool) map[string]Known {
+// returns is not new. A document that does not list what there is, an empty
+// one or the mere changes, counts for nothing.
+func keepMissed(next, before map[string]Known, silent bool) map[string]Known {
 	type missed struct {
 		key string
 		n   int
@@ -225,7 +237,7 @@ func keepMissed(next, before map[string]Known, empty bool) map[string]Known {
 		if _, ok := next[key]; ok {
 			continue
 		}
-		if !empty {
+		if !silent {
 			k.Missed++
 		}
 		if k.Missed <= maxMissed {

@@ -36,7 +36,7 @@ func newReader(t *testing.T, backlog time.Duration) *reader {
 }
 
 func (r *reader) read(lines ...string) News {
-	n := Newness(r.state, r.feed, doc(lines...), r.now, r.backlog)
+	n := Newness(r.state, r.feed, doc(lines...), r.now, Reading{Backlog: r.backlog})
 	sequences := make([]uint64, len(n.Drafts))
 	for i := range sequences {
 		r.sequence++
@@ -251,7 +251,7 @@ func TestNewnessIsBounded(t *testing.T) {
 			lines = append(lines, fmt.Sprintf("%d-%d|l/%d-%d|T||", round, i, round, i))
 		}
 		n := r.read(lines...)
-		if n.New != maxItems || n.Cut != 3_000 || len(n.Next.Items) > maxKnown {
+		if n.New != DefaultOptions().MaxItems || n.Cut != 3_000 || len(n.Next.Items) > maxKnown {
 			t.Errorf("round %d: %d new, %d cut, %d remembered", round, n.New, n.Cut, len(n.Next.Items))
 		}
 	}
@@ -321,11 +321,11 @@ func BenchmarkNewnessQuiet(b *testing.B) {
 	}
 	d := doc(lines...)
 	f := feed.Feed{ID: "x"}
-	st := Newness(State{}, f, d, noon, 0).Next
+	st := Newness(State{}, f, d, noon, Reading{}).Next
 	st.LastSuccess = noon
 	b.ReportAllocs()
 	for b.Loop() {
-		if n := Newness(st, f, d, noon, 0); n.New != 0 {
+		if n := Newness(st, f, d, noon, Reading{}); n.New != 0 {
 			b.Fatal("something is new")
 		}
 	}

@@ -25,10 +25,17 @@ type Options struct {
 	Version     string         // in the User-Agent
 	FeedMetrics string         // --feed-metrics: auto, on or off
 
-	Timeout     time.Duration // of one exchange
-	Concurrency int           // requests under way at a time
+	Timeout        time.Duration // of one exchange, redirects included
+	ConnectTimeout time.Duration // of TCP, and of TLS after it
+	HeaderTimeout  time.Duration // from the request to the head of the answer
+	BodyRate       int64         // bytes a second that a body must bring, looked at each 20 s
+	MaxHeader      int64         // bytes of an answer's head
+	MaxRedirects   int           // followed in one exchange
+	MaxItems       int           // of one document that are looked at, in its order
+
+	Concurrency int           // requests under way at a time; 0: 16, more with a catalogue of many thousands
 	FullRefresh time.Duration // after this long with 304 only, one unconditional request
-	Lazy        time.Duration // a quiet poll is written at most this often
+	Lazy        time.Duration // a quiet poll is written at most this often, and at each fourth poll
 }
 
 // DefaultOptions are the defaults of the manual.
@@ -36,8 +43,20 @@ func DefaultOptions() Options {
 	return Options{
 		MinInterval: time.Minute, PerHost: 1, HostGap: time.Second, MaxBody: 8 << 20,
 		Backlog: 72 * time.Hour, FeedMetrics: "auto",
-		Timeout: 30 * time.Second, Concurrency: 16, FullRefresh: 8 * 24 * time.Hour, Lazy: 10 * time.Minute,
+		Timeout: 30 * time.Second, ConnectTimeout: 10 * time.Second, HeaderTimeout: 25 * time.Second, BodyRate: 100,
+		MaxHeader: 256 << 10, MaxRedirects: 10, MaxItems: 2000,
+		FullRefresh: 8 * 24 * time.Hour, Lazy: time.Hour,
 	}
+}
+
+// places is how many requests may be under way at a time for so many feeds.
+// Servers that take their time must not make a large catalogue late: one more
+// for each thousand feeds.
+func (o Options) places(feeds int) int {
+	if o.Concurrency > 0 {
+		return o.Concurrency
+	}
+	return min(max(16, feeds/1000), 128)
 }
 
 // complete replaces what cannot be meant by its default.
@@ -48,7 +67,13 @@ func (o Options) complete() Options {
 	o.HostGap = max(o.HostGap, 0)
 	o.MaxBody = positive(o.MaxBody, d.MaxBody)
 	o.Timeout = positive(o.Timeout, d.Timeout)
-	o.Concurrency = positive(o.Concurrency, d.Concurrency)
+	o.ConnectTimeout = positive(o.ConnectTimeout, d.ConnectTimeout)
+	o.HeaderTimeout = positive(o.HeaderTimeout, d.HeaderTimeout)
+	o.BodyRate = positive(o.BodyRate, d.BodyRate)
+	o.MaxHeader = positive(o.MaxHeader, d.MaxHeader)
+	o.MaxRedirects = positive(o.MaxRedirects, d.MaxRedirects)
+	o.MaxItems = min(positive(o.MaxItems, d.MaxItems), maxKnown)
+	o.Concurrency = max(o.Concurrency, 0)
 	o.FullRefresh = positive(o.FullRefresh, d.FullRefresh)
 	o.Lazy = max(o.Lazy, 0)
 	if o.FeedMetrics == "" {

@@ -20,6 +20,14 @@ import (
 	"newsmonitor/pipeline/feed"
 )
 
+// Quiet states are written at two a second at most, thirty at once after a
+// pause.
+const (
+	quietGap   = 500 * time.Millisecond
+	quietBurst = 30
+	quietPolls = 4 // and of one feed each fourth at most
+)
+
 // Config is what a Poller works with. States, Inbox and Parse are required.
 type Config struct {
 	Options
@@ -48,16 +56,22 @@ type Poller struct {
 	storeMu sync.Mutex
 	away    bool // the store did not answer when last asked
 
+	quietMu   sync.Mutex
+	quietNext time.Time // when a quiet state may be written again
+
 	mu       sync.Mutex // guards everything below, and the entries
+	network  outage
 	entries  map[string]*entry
 	order    []*entry // the catalogue's order
 	departed []*entry // no longer in the catalogue, with state still to be written
 	due      dueHeap
 	ready    []*entry // due, waiting for a place or for their host
 	hosts    map[string]*host
+	watched  int // feeds of the catalogue that are polled
 	inFlight int
 	suspects int // of inFlight: feeds whose last poll failed or was slow
 	loading  bool
+	unread   bool     // there may be feeds whose state was not read: looking for them costs as much as there are feeds
 	once     *Summary // of a run of Once, else nil
 }
 
@@ -97,11 +111,13 @@ func New(c Config) (*Poller, error) {
 type job struct {
 	feed      feed.Feed
 	state     State
+	items     packed // state.Items between polls, when that is nil
 	version   uint64
 	saved     time.Time
 	dirty     bool
 	refetch   bool // ask unconditionally: the catalogue reads the body differently now
-	conflicts int  // polls in a row that were refused though nobody else had saved
+	turn      *turn
+	conflicts int // polls in a row that were refused though nobody else had saved
 }
 
 // poll asks one feed and stores what came: items first, then the state. A
@@ -113,6 +129,9 @@ func (p *Poller) poll(ctx context.Context, j job) (_ job, v visit, ok bool) {
 	took := p.Now().Sub(begun)
 	if ctx.Err() != nil {
 		return j, v, false
+	}
+	if err == nil && !a.Unchanged && !quiet(j, a) {
+		j.recall()
 	}
 	if errors.As(err, new(*Failure)) || err == nil {
 		v = p.judge(j.feed, j.state, a, err)
@@ -136,12 +155,38 @@ func (p *Poller) poll(ctx context.Context, j job) (_ job, v visit, ok bool) {
 // request makes the question: conditional wherever we may.
 func (p *Poller) request(j job) Request {
 	r := Request{Feed: j.feed}
+	if t := j.turn; t != nil {
+		r.hop = func(ctx context.Context, to string) error { return p.cross(ctx, t, to) }
+	}
 	st := j.state
-	stuck := !st.LastFull.IsZero() && p.Now().Sub(st.LastFull) > p.FullRefresh
-	if st.URL == j.feed.URL && !j.refetch && !stuck {
+	if st.URL != j.feed.URL {
+		return r
+	}
+	if st.Adopted {
+		r.Direct = st.NewURL
+	}
+	patience := p.FullRefresh
+	if st.Suspect {
+		patience = min(patience, suspectFull)
+	}
+	stuck := !st.LastFull.IsZero() && p.Now().Sub(st.LastFull) > patience
+	if !j.refetch && !stuck {
 		r.ETag, r.LastModified, r.Origin = st.ETag, st.LastModified, st.Origin
 	}
 	return r
+}
+
+// quiet tells whether an answer brought the same bytes as last time.
+func quiet(j job, a *Answer) bool {
+	a.sum = bodyHash(j.feed, a.Body)
+	return j.state.Parser == feed.ParserVersion && a.sum == j.state.Body
+}
+
+// recall unpacks the items, for those who compare or write them.
+func (j *job) recall() {
+	if j.state.Items == nil {
+		j.state.Items = j.items.unpack()
+	}
 }
 
 // store appends the items and then saves the state, each as often as it
@@ -155,13 +200,38 @@ func (p *Poller) store(ctx context.Context, j *job, v *visit) error {
 		v.news.Placed(sequences)
 	}
 	j.state, j.dirty = v.state, true
-	if !v.durable && p.Now().Sub(j.saved) < p.Lazy {
-		return nil
+	if !v.durable {
+		lazy := p.Lazy
+		if lazy > 0 {
+			lazy = max(lazy, quietPolls*v.due.Sub(p.Now()))
+		}
+		if p.Now().Sub(j.saved) < lazy || !p.mayWriteQuiet() {
+			return nil
+		}
 	}
 	return p.save(ctx, j)
 }
 
+// mayWriteQuiet rations the writes that only note that nothing happened: with
+// a hundred thousand feeds they would be all that the store does. What is not
+// written is written later, at the stop at the latest; a crash costs a
+// conditional request.
+func (p *Poller) mayWriteQuiet() bool {
+	p.quietMu.Lock()
+	defer p.quietMu.Unlock()
+	now := p.Now()
+	if p.quietNext.After(now) {
+		return false
+	}
+	if saved := now.Add(-quietBurst * quietGap); p.quietNext.Before(saved) {
+		p.quietNext = saved
+	}
+	p.quietNext = p.quietNext.Add(quietGap)
+	return true
+}
+
 func (p *Poller) save(ctx context.Context, j *job) error {
+	j.recall()
 	err := p.insist(ctx, func() (err error) {
 		version, err := p.States.Save(ctx, j.feed.ID, j.state, j.version)
 		if err == nil {
@@ -210,7 +280,7 @@ func (p *Poller) behind(ctx context.Context, j job, v visit) (job, visit, bool) 
 	if err := p.load(ctx, &fresh); err != nil {
 		return j, v, false
 	}
-	every := p.pace.Interval(j.feed)
+	every := p.pace.Interval(j.feed, j.state.Rhythm, p.Now())
 	v = visit{was: j.state, state: j.state, due: p.Now().Add(every + p.pace.jitter(every/10))}
 	if fresh.version == j.version {
 		// What is in memory is ours and at least as new as what is stored.
@@ -233,7 +303,7 @@ func (p *Poller) load(ctx context.Context, j *job) error {
 		j.state, j.version, err = p.States.Load(ctx, j.feed.ID)
 		return err
 	})
-	j.saved, j.dirty = j.state.LastPoll, false
+	j.saved, j.dirty, j.items = j.state.LastPoll, false, nil
 	return err
 }
 

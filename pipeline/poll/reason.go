@@ -52,12 +52,20 @@ type Failure struct {
 	Status     int           // 0 without an answer
 	Text       string        // one clause, no full stop
 	RetryAfter time.Duration // 0 when the server did not say
+	Brief      bool          // of the kind that usually passes soon: a name server's or a connection's hiccup
+	Unheard    bool          // no server said anything: it could be our own network
 }
 
 func (f *Failure) Error() string { return f.Text }
 
 func failure(reason, format string, args ...any) *Failure {
 	return &Failure{Reason: reason, Text: fmt.Sprintf(format, args...)}
+}
+
+func brief(reason, format string, args ...any) *Failure {
+	f := failure(reason, format, args...)
+	f.Brief = true
+	return f
 }
 
 // statusFailure is the failure that a status alone tells.
@@ -79,12 +87,25 @@ func statusFailure(status int, retryAfter time.Duration) *Failure {
 
 var (
 	errTimeout = errors.New("the exchange took too long")
+	errSlow    = errors.New("the body came too slowly")
 	errProxy   = errors.New("the proxy refused to connect")
 )
 
 // classify names a transport's error without quoting it: its text may hold
-// bytes that the server chose. It returns nil when ctx ended from above.
-func classify(ctx context.Context, err error, limit time.Duration) *Failure {
+// bytes that the server chose. It returns nil when ctx ended from above. now
+// is our clock: a certificate may look wrong because the clock is.
+func classify(ctx context.Context, err error, limit time.Duration, now time.Time) *Failure {
+	f := named(ctx, err, limit, now)
+	if f != nil {
+		switch f.Reason {
+		case ReasonDNS, ReasonConnect, ReasonTimeout:
+			f.Unheard = f.Status == 0
+		}
+	}
+	return f
+}
+
+func named(ctx context.Context, err error, limit time.Duration, now time.Time) *Failure {
 	var (
 		dns     *net.DNSError
 		op      *net.OpError
@@ -102,6 +123,8 @@ func classify(ctx context.Context, err error, limit time.Duration) *Failure {
 		return failed
 	case errors.Is(context.Cause(ctx), errTimeout):
 		return failure(ReasonTimeout, "no whole answer within %s", limit)
+	case errors.Is(context.Cause(ctx), errSlow):
+		return failure(ReasonTimeout, "the answer came more slowly than we wait for")
 	case ctx.Err() != nil:
 		return nil
 	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork),
@@ -117,9 +140,12 @@ func classify(ctx context.Context, err error, limit time.Duration) *Failure {
 		case dns.IsNotFound:
 			return failure(ReasonDNS, "the host's name does not exist")
 		case dns.IsTimeout:
-			return failure(ReasonDNS, "no answer from the name server")
+			return brief(ReasonDNS, "no answer from the name server")
 		}
-		return failure(ReasonDNS, "the name server failed")
+		return brief(ReasonDNS, "the name server failed")
+	case errors.As(err, &expired) && expired.Reason == x509.Expired && expired.Cert != nil && now.Before(expired.Cert.NotBefore):
+		return failure(ReasonTLS, "the certificate begins on %s and this machine's clock says %s: one of the two is wrong",
+			expired.Cert.NotBefore.UTC().Format(time.DateOnly), now.UTC().Format(time.DateOnly))
 	case errors.As(err, &expired) && expired.Reason == x509.Expired && expired.Cert != nil:
 		return failure(ReasonTLS, "the certificate is valid from %s to %s only",
 			expired.Cert.NotBefore.UTC().Format(time.DateOnly), expired.Cert.NotAfter.UTC().Format(time.DateOnly))
@@ -140,7 +166,7 @@ func classify(ctx context.Context, err error, limit time.Duration) *Failure {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return failure(ReasonTruncated, "the answer broke off")
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF):
-		return failure(ReasonConnect, "the connection was closed before the answer ended")
+		return brief(ReasonConnect, "the connection was closed before the answer ended")
 	case errors.As(err, &op):
 		return failure(ReasonConnect, "no connection")
 	}

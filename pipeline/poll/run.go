@@ -3,16 +3,14 @@ package poll
 import (
 	"container/heap"
 	"context"
-	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 const (
 	longestNap = time.Minute     // the schedule is looked at this often, whatever the clock did
+	slept      = time.Minute     // a nap that much longer than meant was the machine's own, or the clock jumped
+	chunk      = 256             // states that are read before their feeds join the schedule
 	stopGrace  = 3 * time.Second // for polls under way when we stop: an answer thrown away is asked for again
 	flushLimit = 4 * time.Second // for writing what is left after that
 	loaders    = 8               // states read at a time
@@ -32,11 +30,12 @@ type Summary struct {
 func (p *Poller) Run(ctx context.Context) error {
 	p.mu.Lock()
 	for _, e := range p.order {
-		if e.why == "" && e.loaded && e.place < 0 { // left so by Once or an earlier Run
+		if e.why == "" && e.loaded && e.index < 0 { // left so by Once or an earlier Run
 			p.unschedule(e)
 			heap.Push(&p.due, e)
 		}
 	}
+	p.respread(0)
 	p.mu.Unlock()
 	p.loop(ctx)
 	return nil
@@ -81,10 +80,16 @@ func (p *Poller) loop(ctx context.Context) {
 			break
 		}
 		timer.Reset(nap)
+		lay := p.Now()
 		select {
 		case <-ctx.Done():
 		case <-p.wake:
 		case <-timer.C:
+		}
+		if over := p.Now().Sub(lay); over > nap+slept || over < -slept {
+			p.mu.Lock()
+			p.respread(over)
+			p.mu.Unlock()
 		}
 	}
 	polls.Wait()
@@ -92,93 +97,6 @@ func (p *Poller) loop(ctx context.Context) {
 	if p.fetcher != nil {
 		p.fetcher.Close()
 	}
-}
-
-// startLoading reads the states of feeds that joined, all at once in the
-// background: the others are not delayed. Called with mu held.
-func (p *Poller) startLoading(ctx context.Context, polls *sync.WaitGroup) {
-	if p.loading {
-		return
-	}
-	var batch []*entry
-	for _, e := range p.order {
-		if e.why == "" && !e.loaded {
-			batch = append(batch, e)
-		}
-	}
-	if len(batch) == 0 {
-		return
-	}
-	p.loading = true
-	jobs := make([]job, len(batch))
-	for i, e := range batch {
-		jobs[i] = e.job
-	}
-	polls.Go(func() {
-		var group errgroup.Group
-		group.SetLimit(loaders)
-		failed := make([]error, len(jobs))
-		for i := range jobs {
-			group.Go(func() error {
-				failed[i] = p.load(ctx, &jobs[i])
-				return nil
-			})
-		}
-		_ = group.Wait() // the errors are in failed: ctx ended
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.loading = false
-		p.joined(batch, jobs, failed)
-		p.nudge()
-	})
-}
-
-// joined places feeds whose state was read. Those that are due already are
-// spread, in an order that mixes hosts and is the same at each start.
-func (p *Poller) joined(batch []*entry, jobs []job, failed []error) {
-	now := p.Now()
-	var late []*entry
-	for i, e := range batch {
-		if failed[i] != nil || e.removed || e.why != "" {
-			continue
-		}
-		e.state, e.version, e.saved, e.loaded = jobs[i].state, jobs[i].version, jobs[i].saved, true
-		if e.state.URL != "" && e.state.URL != e.feed.URL {
-			e.state.NextDue = time.Time{} // edited while we were not running
-		}
-		p.show(e)
-		e.due = p.pace.Saved(now, p.pace.Interval(e.feed), e.state)
-		if limited := e.state.Reason == ReasonRateLimited && e.state.NotBefore.After(now); limited {
-			p.host(e.host).limited[e.feed.ID] = e.state.NotBefore
-		}
-		switch {
-		case p.once != nil:
-			p.begin(e)
-		case !e.due.After(now):
-			late = append(late, e)
-		default:
-			heap.Push(&p.due, e)
-		}
-	}
-	slices.SortFunc(late, func(a, b *entry) int {
-		return strings.Compare(hash(16, a.feed.ID), hash(16, b.feed.ID))
-	})
-	for i, e := range late {
-		e.due = p.pace.Start(now, p.pace.Interval(e.feed), i, len(late))
-		heap.Push(&p.due, e)
-	}
-}
-
-// begin makes a feed due now for a run of Once, unless its server asked us to
-// wait.
-func (p *Poller) begin(e *entry) {
-	now := p.Now()
-	if e.state.NotBefore.After(now) && e.state.Failures > 0 || p.host(e.host).pause(now).After(now) {
-		p.once.Waiting++
-		return
-	}
-	e.due = now
-	heap.Push(&p.due, e)
 }
 
 // dispatch starts polls and returns how long nothing else can start. Called
@@ -194,20 +112,24 @@ func (p *Poller) dispatch(ctx context.Context, polls *sync.WaitGroup) time.Durat
 	}
 	kept := p.ready[:0]
 	for i, e := range p.ready {
-		if p.inFlight >= p.Concurrency {
+		if p.inFlight >= p.places(p.watched) {
 			kept = append(kept, p.ready[i:]...)
 			break
 		}
-		h := p.host(e.host)
+		h, via := p.host(e.host), p.via(e)
 		suspect := e.state.Failures > 0 || e.slow
 		switch {
-		case h.busy >= p.PerHost, suspect && p.suspects >= max(p.Concurrency/2, 1):
+		case h.busy+h.waiting >= p.PerHost, via != nil && via.busy+via.waiting >= p.PerHost,
+			suspect && p.suspects >= max(p.places(p.watched)/2, 1):
 			kept = append(kept, e) // whoever ends wakes us
 		case h.until(now).After(now):
 			nap = min(nap, h.until(now).Sub(now))
 			kept = append(kept, e)
+		case via != nil && via.until(now).After(now):
+			nap = min(nap, via.until(now).Sub(now))
+			kept = append(kept, e)
 		default:
-			p.start(ctx, polls, e, h, now, suspect)
+			p.start(ctx, polls, e, h, via, now, suspect)
 		}
 	}
 	clear(p.ready[len(kept):])
@@ -215,12 +137,24 @@ func (p *Poller) dispatch(ctx context.Context, polls *sync.WaitGroup) time.Durat
 	return max(nap, time.Millisecond)
 }
 
+// via is the other host that the feed's redirects led to last time, nil if
+// they did not: it has to be free too.
+func (p *Poller) via(e *entry) *host {
+	if e.via == "" || e.via == e.host {
+		return nil
+	}
+	return p.host(e.via)
+}
+
 // start polls one feed in the background. Feeds that failed or dawdled last
 // time get half of the places at most: hanging servers cannot take them all.
-func (p *Poller) start(ctx context.Context, polls *sync.WaitGroup, e *entry, h *host, now time.Time, suspect bool) {
+func (p *Poller) start(ctx context.Context, polls *sync.WaitGroup, e *entry, h, via *host, now time.Time, suspect bool) {
 	e.busy = true
 	h.busy++
 	h.next = now.Add(p.HostGap)
+	if via != nil {
+		via.next = now.Add(p.HostGap) // the next that leads there comes later
+	}
 	p.inFlight++
 	if suspect {
 		p.suspects++
@@ -228,6 +162,8 @@ func (p *Poller) start(ctx context.Context, polls *sync.WaitGroup, e *entry, h *
 	p.metrics.inFlight.Inc()
 	p.metrics.delay.Observe(max(now.Sub(e.due), 0).Seconds())
 	work := e.job
+	t := &turn{at: h, expected: via}
+	work.turn = t
 	polls.Go(func() {
 		lasting, end := outlast(ctx, stopGrace)
 		defer end()
@@ -239,11 +175,15 @@ func (p *Poller) start(ctx context.Context, polls *sync.WaitGroup, e *entry, h *
 			p.suspects--
 		}
 		p.metrics.inFlight.Dec()
-		h.busy--
-		h.next = p.Now().Add(p.HostGap)
+		last := t.at
+		p.giveBack(t)
+		if last == nil {
+			last = h
+		}
 		e.busy, e.slow = false, v.took > p.Timeout/3
 		if ok {
-			p.finish(e, h, work, done, v)
+			p.network.note(e.host, p.Now(), v.was, v.failed)
+			p.finish(e, last, work, done, v)
 		}
 		p.nudge()
 	})
@@ -260,14 +200,25 @@ func outlast(ctx context.Context, by time.Duration) (context.Context, func()) {
 // Called with mu held.
 func (p *Poller) finish(e *entry, h *host, before, after job, v visit) {
 	e.state, e.version, e.saved, e.dirty, e.conflicts = after.state, after.version, after.saved, after.dirty, after.conflicts
-	e.due, e.notes = v.due, v.notes
+	e.items = after.items
+	e.keep()
+	e.due = v.due
+	if v.failed == nil && v.result != "" {
+		e.downgraded = v.downgraded
+		if !v.same {
+			e.notes = v.notes
+		}
+	}
+	if !v.ends.IsZero() {
+		e.certificate = v.ends
+	}
 	edited := e.feed.URL != before.feed.URL || e.refetch && !before.refetch
 	if !edited {
 		e.refetch = after.refetch
 	}
 	p.count(e, v)
 	if rateLimited(v.failed) {
-		h.limited[e.feed.ID] = e.due
+		h.limit(e.feed.ID, e.due)
 	} else {
 		delete(h.limited, e.feed.ID)
 	}
@@ -284,6 +235,7 @@ func (p *Poller) finish(e *entry, h *host, before, after job, v visit) {
 	case e.feed.Every != before.feed.Every && e.state.Failures == 0:
 		e.due = p.repaced(e)
 	}
+	e.place(p)
 	p.show(e)
 	heap.Push(&p.due, e)
 }
@@ -323,42 +275,10 @@ func (p *Poller) show(e *entry) {
 		return
 	}
 	if !p.metrics.known[e.feed.ID] {
-		p.metrics.feed(e.feed, e.state, p.pace.Interval(e.feed))
+		p.metrics.feed(e.feed, e.state, p.pace.Interval(e.feed, e.state.Rhythm, p.Now()))
 		return
 	}
 	p.metrics.live(e.feed.ID, e.state)
-}
-
-// flush writes the states that quiet polls left in memory, so that a restart
-// asks nobody twice.
-func (p *Poller) flush(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushLimit)
-	defer cancel()
-	p.mu.Lock()
-	all := slices.Concat(p.departed, p.order)
-	p.departed = nil
-	p.mu.Unlock()
-	var group errgroup.Group
-	group.SetLimit(loaders)
-	for _, e := range all {
-		p.mu.Lock()
-		j := e.job
-		p.mu.Unlock()
-		if !j.dirty {
-			continue
-		}
-		group.Go(func() error {
-			if err := p.save(ctx, &j); err != nil {
-				p.Log.Debug("state not written at stop", "feed", j.feed.ID, "error", err)
-				return nil // the next start asks this feed once more, no harm
-			}
-			p.mu.Lock()
-			e.version, e.saved, e.dirty = j.version, j.saved, false
-			p.mu.Unlock()
-			return nil
-		})
-	}
-	_ = group.Wait() // nothing returns an error
 }
 
 // nudge wakes the loop.

@@ -3,8 +3,6 @@ package poll
 import (
 	"slices"
 	"time"
-
-	"newsmonitor/pipeline/feed"
 )
 
 const (
@@ -12,6 +10,7 @@ const (
 	probeGone     = 7 * 24 * time.Hour // a feed that said 410 is asked once a week
 	goneAfter     = 3                  // answers 410: the first and two confirmations
 	startRate     = 20                 // first polls a second, all hosts together
+	longFailure   = 30 * 24 * time.Hour
 )
 
 // Pace turns what happened into the time of the next request. It is a pure
@@ -20,11 +19,6 @@ const (
 type Pace struct {
 	Min    time.Duration
 	Random func() float64
-}
-
-// Interval is how often the catalogue wants the feed, within our floor.
-func (p Pace) Interval(f feed.Feed) time.Duration {
-	return max(positive(f.Every, usualInterval), p.Min)
 }
 
 // Success is when to ask after a good answer: after the interval, or later if
@@ -43,24 +37,43 @@ func (p Pace) Success(now time.Time, every, fresh time.Duration, w Wish) (due, n
 	return due, notBefore
 }
 
-// Failure is when to ask after failures in a row: twice as late each time, up
-// to a day. The jitter of up to a third keeps feeds that failed together
-// apart, and small enough that each gap is longer than the last.
-func (p Pace) Failure(now time.Time, every time.Duration, failures int, retryAfter time.Duration) (due, notBefore time.Time) {
-	wait := every
-	for range min(max(failures-1, 0), 32) {
-		wait = min(wait*2, longest)
+// Failure is when to ask after failures in a row. Each wait is one and a half
+// to two and a half times the one before, anywhere in between: the jitter is
+// as wide as the step, so that feeds that failed together come apart for
+// good, and yet each gap is longer than the last. It never gives up: once a
+// day at most, after a month of failure once a week.
+func (p Pace) Failure(now time.Time, every time.Duration, f Failing) (due, notBefore time.Time) {
+	limit := longest
+	switch {
+	case f.For > longFailure:
+		limit = probeGone
+	case f.Brief:
+		limit = longest / 4
 	}
-	spread := wait / 3
-	if failures < 2 {
-		spread = wait / 10
+	wait := every + p.jitter(every/2)
+	if f.Times > 1 {
+		// What a Retry-After made of the last wait must not be doubled too.
+		most := every + every/2
+		for range min(f.Times-2, 32) {
+			most = min(most*5/2, limit)
+		}
+		last := min(max(f.Waited, every), most)
+		wait = last*3/2 + p.jitter(last)
 	}
-	wait += p.jitter(spread)
-	if retryAfter = clip(retryAfter); retryAfter > 0 {
-		notBefore = now.Add(retryAfter)
-		wait = max(wait, retryAfter+p.jitter(every/10))
+	if retry := clip(f.RetryAfter); retry > 0 {
+		notBefore = now.Add(retry)
+		wait = max(wait, retry+p.jitter(every/10))
 	}
-	return now.Add(max(min(wait, longest), every)), notBefore
+	return now.Add(max(min(wait, max(limit, clip(f.RetryAfter))), every)), notBefore
+}
+
+// Failing is what the wait after a failure depends on.
+type Failing struct {
+	Times      int           // in a row, this one included
+	For        time.Duration // since the feed last answered well
+	Waited     time.Duration // before this poll
+	RetryAfter time.Duration // the server's wish, 0 without
+	Brief      bool          // the kind that usually passes soon
 }
 
 // Gone is when to ask after so many answers 410. The first could be a slip,
@@ -84,7 +97,7 @@ func (p Pace) Start(now time.Time, every time.Duration, i, n int) time.Time {
 // written must not send a feed away for years.
 func (p Pace) Saved(now time.Time, every time.Duration, s State) time.Time {
 	limit := max(every+every/5, longest+longest/10)
-	if s.State == StateGone {
+	if s.State == StateGone || s.Failures > 0 && now.Sub(s.LastSuccess) > longFailure {
 		limit = probeGone + longest
 	}
 	if s.NextDue.Sub(now) > limit {

@@ -18,7 +18,7 @@ func TestInterval(t *testing.T) {
 	for _, c := range []struct{ every, want time.Duration }{
 		{0, usualInterval}, {time.Second, time.Minute}, {time.Hour, time.Hour},
 	} {
-		if got := p.Interval(feed.Feed{Every: c.every}); got != c.want {
+		if got := p.Interval(feed.Feed{Every: c.every}, Rhythm{}, noon); got != c.want {
 			t.Errorf("Interval(every %s) = %s, want %s", c.every, got, c.want)
 		}
 	}
@@ -61,21 +61,42 @@ func TestSuccess(t *testing.T) {
 func TestFailureGapsGrow(t *testing.T) {
 	t.Parallel()
 	const every = 10 * time.Minute
-	var last time.Duration
-	for n := 1; n < 60; n++ {
-		least, _ := Pace{Random: fixed(0)}.Failure(noon, every, n, 0)
-		most, _ := Pace{Random: fixed(0.999)}.Failure(noon, every, n, 0)
-		lo, hi := least.Sub(noon), most.Sub(noon)
-		if n > 1 && lo < longest && float64(lo) < 1.5*float64(last) {
-			t.Errorf("gap %d is %s after one of up to %s, want half as long again", n, lo, last)
+	for _, random := range []float64{0, 0.5, 0.999} {
+		p := Pace{Random: fixed(random)}
+		var last time.Duration
+		for n := 1; n < 60; n++ {
+			due, _ := p.Failure(noon, every, Failing{Times: n, Waited: last})
+			wait := due.Sub(noon)
+			if n > 1 && wait < longest && float64(wait) < 1.5*float64(last) {
+				t.Errorf("gap %d is %s after %s, want half as long again", n, wait, last)
+			}
+			if wait < every || wait > longest {
+				t.Errorf("gap %d is %s, want within %s and a day", n, wait, every)
+			}
+			last = wait
 		}
-		if lo < every || hi > longest {
-			t.Errorf("gap %d is %s to %s, want within %s and a day", n, lo, hi, every)
+		if last != longest {
+			t.Errorf("backoff ends at %s, want a day", last)
 		}
-		last = hi
 	}
-	if last != longest {
-		t.Errorf("backoff ends at %s, want a day", last)
+}
+
+// TestFailuresComeApart holds the jitter to its purpose: a thousand feeds that
+// failed in the same second are spread over the whole step, evenly.
+func TestFailuresComeApart(t *testing.T) {
+	t.Parallel()
+	const every, feeds = 10 * time.Minute, 1000
+	for n := 2; n < 6; n++ {
+		var tenths [10]int
+		for i := range feeds {
+			due, _ := Pace{Random: fixed(float64(i) / feeds)}.Failure(noon, every, Failing{Times: n, Waited: every})
+			tenths[min(int(10*(due.Sub(noon)-every*3/2)/every), 9)]++
+		}
+		for i, got := range tenths {
+			if got < feeds/11 || got > feeds/9 {
+				t.Errorf("failure %d, tenth %d of the step: %d of %d feeds", n, i, got, feeds)
+			}
+		}
 	}
 }
 
@@ -85,7 +106,7 @@ func TestFailureObeysRetryAfter(t *testing.T) {
 	for _, c := range []struct{ retry, want time.Duration }{
 		{0, 10 * time.Minute}, {time.Minute, 10 * time.Minute}, {2 * time.Hour, 2 * time.Hour}, {90 * 24 * time.Hour, longest}, {-time.Hour, 10 * time.Minute},
 	} {
-		due, before := p.Failure(noon, 10*time.Minute, 1, c.retry)
+		due, before := p.Failure(noon, 10*time.Minute, Failing{Times: 1, RetryAfter: c.retry})
 		if got := due.Sub(noon); got != c.want {
 			t.Errorf("Retry-After %s: due after %s, want %s", c.retry, got, c.want)
 		}
@@ -93,9 +114,20 @@ func TestFailureObeysRetryAfter(t *testing.T) {
 			t.Errorf("Retry-After %s: not before %s", c.retry, before)
 		}
 	}
-	// A feed that is asked once a week is not asked daily because it failed.
-	if due, _ := p.Failure(noon, 7*24*time.Hour, 3, 0); due.Sub(noon) != 7*24*time.Hour {
-		t.Errorf("weekly feed: due after %s", due.Sub(noon))
+	for _, c := range []struct {
+		name    string
+		every   time.Duration
+		failing Failing
+		want    time.Duration
+	}{
+		{"weekly feed is not asked daily because it failed", probeGone, Failing{Times: 3}, probeGone},
+		{"wait made by Retry-After is not doubled", 10 * time.Minute, Failing{Times: 2, Waited: longest}, 22*time.Minute + 30*time.Second},
+		{"brief trouble ends at six hours", 10 * time.Minute, Failing{Times: 50, Waited: longest, Brief: true}, longest / 4},
+		{"after a month once a week", 10 * time.Minute, Failing{Times: 90, Waited: 6 * longest, For: longFailure + 1}, probeGone},
+	} {
+		if due, _ := p.Failure(noon, c.every, c.failing); due.Sub(noon) != c.want {
+			t.Errorf("%s: due after %s, want %s", c.name, due.Sub(noon), c.want)
+		}
 	}
 }
 

@@ -37,6 +37,14 @@ type State struct {
 	Status    int       `json:"status,omitempty"`     // of the last failure, 0 without an answer
 	Moved     int       `json:"moved_seen,omitempty"` // answers in a row that named NewURL, up to 5
 
+	MovedSince time.Time `json:"moved_since,omitzero"`    // when NewURL was first named
+	Adopted    bool      `json:"adopted,omitempty"`       // NewURL is asked directly; feeds.yaml stays as it is
+	Rhythm     Rhythm    `json:"rhythm,omitzero"`         // when it had news: every: auto and silence
+	Suspect    bool      `json:"suspect,omitempty"`       // its 304 was wrong: a whole answer each day
+	Ignored    int       `json:"never_304,omitempty"`     // conditional requests in a row that brought the same bytes again, up to 3
+	SilentTold bool      `json:"silent_told,omitempty"`   // the silence was told of; until there is news again
+	LastQuiet  time.Time `json:"last_unchanged,omitzero"` // when a 304 last came since LastFull
+
 	Items map[string]Known `json:"items"` // by key: the last document's items, and for a while those it dropped
 }
 

@@ -13,15 +13,40 @@ import (
 // entry is one feed of the catalogue. Guarded by Poller.mu.
 type entry struct {
 	job
-	host    string
+	host    string // whose manners a poll begins with
+	via     string // the host that redirects led to last time, "" if none
 	why     string // why it is not watched, "" when it is
 	loaded  bool
 	busy    bool // a poll is under way
 	slow    bool // the last exchange took a third of what we wait at most
 	removed bool
 	due     time.Time // keeps the monotonic clock: a wall clock that jumps moves nothing
-	place   int       // in the heap, -1 outside
+	index   int       // in the heap, -1 outside
 	notes   []string
+
+	downgraded  bool      // a redirect leads from https to http
+	certificate time.Time // when the server's ends, as seen last; zero without TLS
+}
+
+// keep puts the items into their small form.
+func (e *entry) keep() {
+	if e.state.Items != nil {
+		e.items, e.state.Items = pack(e.state.Items), nil
+	}
+}
+
+// place finds out whose manners the next poll needs.
+func (e *entry) place(p *Poller) {
+	e.host, e.via = hostOf(e.feed.URL), ""
+	if e.state.URL != e.feed.URL {
+		return
+	}
+	if e.state.Adopted {
+		e.host = hostOf(e.state.NewURL)
+	}
+	if e.state.Origin != "" {
+		e.via = hostOf(e.state.Origin)
+	}
 }
 
 // label is the feed's state as shown.
@@ -59,7 +84,7 @@ func (p *Poller) Update(feeds []feed.Feed) {
 		e := p.entries[f.ID]
 		switch {
 		case e == nil:
-			e = &entry{job: job{feed: f}, host: hostOf(f.URL), why: notWatched(f), place: -1}
+			e = &entry{job: job{feed: f}, host: hostOf(f.URL), why: notWatched(f), index: -1}
 			p.entries[f.ID] = e
 		case placed[e]:
 			continue // the same id twice: the catalogue refuses that; the first stands
@@ -78,16 +103,9 @@ func (p *Poller) Update(feeds []feed.Feed) {
 		p.leave(e)
 		p.metrics.state(id, "")
 	}
-	p.order = order
-	used := make(map[string]bool, len(order))
-	for _, e := range order {
-		used[e.host] = true
-	}
-	for name, h := range p.hosts {
-		if !used[name] && h.busy == 0 {
-			delete(p.hosts, name)
-		}
-	}
+	p.order, p.watched, p.unread = order, watched, true
+	p.metrics.limit.Set(float64(p.places(watched)))
+	p.clearHosts()
 	p.nudge()
 }
 
@@ -95,7 +113,8 @@ func (p *Poller) Update(feeds []feed.Feed) {
 // validators of another URL are not sent, see Poller.request.
 func (p *Poller) edit(e *entry, f feed.Feed) {
 	was := e.feed
-	e.feed, e.host = f, hostOf(f.URL)
+	e.feed = f
+	e.place(p)
 	why := notWatched(f)
 	switch {
 	case why != "" && e.why == "":
@@ -117,7 +136,7 @@ func (p *Poller) edit(e *entry, f feed.Feed) {
 	if f.Charset != was.Charset || f.DateLayout != was.DateLayout || f.Identity != was.Identity {
 		e.refetch = true
 	}
-	if !e.loaded || e.place < 0 {
+	if !e.loaded || e.index < 0 {
 		p.forgetSeries(e)
 		return
 	}
@@ -127,7 +146,7 @@ func (p *Poller) edit(e *entry, f feed.Feed) {
 	case f.Every != was.Every && e.state.Failures == 0:
 		e.due = p.repaced(e)
 	}
-	heap.Fix(&p.due, e.place)
+	heap.Fix(&p.due, e.index)
 	p.forgetSeries(e)
 }
 
@@ -145,8 +164,8 @@ func (p *Poller) leave(e *entry) {
 }
 
 func (p *Poller) unschedule(e *entry) {
-	if e.place >= 0 {
-		heap.Remove(&p.due, e.place)
+	if e.index >= 0 {
+		heap.Remove(&p.due, e.index)
 	}
 	p.ready = slices.DeleteFunc(p.ready, func(r *entry) bool { return r == e })
 }
@@ -164,7 +183,7 @@ func (p *Poller) soonest(e *entry) time.Time {
 // but not before the server's wish.
 func (p *Poller) repaced(e *entry) time.Time {
 	now := p.Now()
-	every := p.pace.Interval(e.feed)
+	every := p.pace.Interval(e.feed, e.state.Rhythm, now)
 	at := e.state.LastPoll.Add(every)
 	if e.state.NotBefore.After(at) {
 		at = e.state.NotBefore

@@ -8,10 +8,13 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +33,7 @@ type memory struct {
 	sequence uint64
 	log      []string // "append KEY REV" and "save FEED", in order
 	failing  int      // calls that still fail
+	crash    int      // calls until all fail, 0: never
 	refuse   bool     // Append answers ErrAhead
 }
 
@@ -45,6 +49,11 @@ func newMemory() *memory {
 var errAway = errors.New("store is away")
 
 func (m *memory) away() bool {
+	if m.crash > 0 {
+		if m.crash--; m.crash == 0 {
+			m.failing = 1 << 30
+		}
+	}
 	if m.failing > 0 {
 		m.failing--
 		return true
@@ -144,6 +153,7 @@ type site struct {
 	mu       sync.Mutex
 	answer   func(r *http.Request, n int) (status int, header http.Header, body string) // n counts a path's requests from 1
 	took     time.Duration                                                              // how long an answer takes
+	inspect  func(*http.Request)                                                        // sees each request; may be nil
 	requests []seen
 	busy     map[string]int
 	most     map[string]int // requests at a time, by host
@@ -169,6 +179,9 @@ func (s *site) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.most[r.URL.Host] = max(s.most[r.URL.Host], s.busy[r.URL.Host])
 	s.requests = append(s.requests, seen{at: time.Now(), url: url, etag: r.Header.Get("If-None-Match"), since: r.Header.Get("If-Modified-Since")})
 	took, answer := s.took, s.answer
+	if s.inspect != nil {
+		s.inspect(r)
+	}
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
@@ -189,9 +202,25 @@ func (s *site) RoundTrip(r *http.Request) (*http.Response, error) {
 	if header == nil {
 		header = http.Header{}
 	}
-	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)),
-		ContentLength: int64(len(body)), ProtoMajor: 1, ProtoMinor: 1, Request: r}, nil
+	resp := &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)),
+		ContentLength: int64(len(body)), ProtoMajor: 1, ProtoMinor: 1, Request: r}
+	switch header.Get(fault) {
+	case "reset":
+		return nil, &net.OpError{Op: "read", Err: syscall.ECONNRESET}
+	case "hang":
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	case "cut":
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(body), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	case "open":
+		resp.ContentLength, resp.ProtoMinor = -1, 0
+	}
+	return resp, nil
 }
+
+// fault is the header by which an answer function asks for a broken answer:
+// reset, hang, cut (before its end) or open (ends with the connection).
+const fault = "Test-Fault"
 
 func (s *site) seen() []seen {
 	s.mu.Lock()
@@ -247,6 +276,10 @@ type world struct {
 	site   *site
 	opt    Options
 	reg    *prometheus.Registry
+	parse  func(feed.Document) (*feed.Parsed, error)
+	now    func() time.Time
+	log    *slog.Logger
+	random func() float64
 	mu     sync.Mutex
 	events []Event
 }
@@ -254,7 +287,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	o := DefaultOptions()
 	o.Backlog = BacklogAll
-	return &world{T: t, memory: newMemory(), opt: o, site: &site{answer: func(*http.Request, int) (int, http.Header, string) {
+	return &world{T: t, memory: newMemory(), opt: o, parse: plainParse, now: time.Now, log: slog.New(slog.DiscardHandler), random: fixed(0.5), site: &site{answer: func(*http.Request, int) (int, http.Header, string) {
 		return 200, nil, "a|http://x.test/a|A||"
 	}}}
 }
@@ -262,9 +295,9 @@ func newWorld(t *testing.T) *world {
 func (w *world) poller(feeds ...feed.Feed) *Poller {
 	w.Helper()
 	w.reg = prometheus.NewRegistry()
-	c := &Fetcher{UserAgent: "newsmonitor/test", MaxBody: 1 << 20, Timeout: 30 * time.Second, Now: time.Now, trip: w.site}
-	p, err := New(Config{Options: w.opt, States: w.memory, Inbox: w.memory, Parse: plainParse, Fetch: c.Fetch,
-		Log: slog.New(slog.DiscardHandler), Registerer: w.reg, Random: func() float64 { return 0.5 },
+	c := &Fetcher{UserAgent: "newsmonitor/test", MaxBody: w.opt.MaxBody, Timeout: 30 * time.Second, Now: w.now, trip: w.site}
+	p, err := New(Config{Options: w.opt, States: w.memory, Inbox: w.memory, Parse: w.parse, Fetch: c.Fetch,
+		Log: w.log, Registerer: w.reg, Random: w.random, Now: w.now,
 		Announce: func(_ context.Context, e Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -183,6 +183,6 @@ func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) error {
 		st.Feeds = map[string]int{}
 	}
 	st.Copies.Feeds, st.Copies.Rules = list(st.Copies.Feeds), list(st.Copies.Rules)
-	st.Problems, st.Streams, st.Readers = list(st.Problems), list(st.Streams), list(st.Readers)
+	st.Problems, st.Streams, st.Readers, st.Nodes = list(st.Problems), list(st.Streams), list(st.Readers), list(st.Nodes)
 	return answer(w, st)
 }

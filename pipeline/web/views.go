@@ -31,6 +31,9 @@ type FeedStatus struct {
 	LastPoll        time.Time `json:"last_poll,omitzero"`
 	NextDue         time.Time `json:"next_due,omitzero"`
 	IntervalSeconds float64   `json:"interval_seconds"`
+	Why             string    `json:"why,omitempty"`            // how the interval came about, or why the next poll is later
+	Notes           []string  `json:"notes,omitempty"`          // what is odd but no failure
+	Certificate     time.Time `json:"certificate_end,omitzero"` // of the server
 }
 
 // RuleInfo is one rule as /api/v1/rules tells of it.
@@ -64,6 +67,7 @@ type Status struct {
 	NATS     NATSStatus        `json:"nats"`
 	Streams  []StreamStatus    `json:"streams"`
 	Readers  []ReaderStatus    `json:"readers"`
+	Nodes    []NodeStatus      `json:"nodes"` // the processes that share the feeds, this one among them
 }
 
 // Copies names the feeds files and rules folders that run: paths, or builtin.
@@ -97,6 +101,16 @@ type ReaderStatus struct {
 	Sequence uint64    `json:"sequence"`
 	Lag      uint64    `json:"lag"`
 	Oldest   time.Time `json:"oldest,omitzero"` // of what waits
+}
+
+// NodeStatus is one process of this deployment and what it polls.
+type NodeStatus struct {
+	ID     string `json:"id"`
+	Host   string `json:"host"`
+	PID    int    `json:"pid"`
+	Self   bool   `json:"self,omitempty"` // the one that answers
+	Shards []int  `json:"shards"`
+	Feeds  int    `json:"feeds"` // watched ones
 }
 
 // Ack is who has seen an alert.

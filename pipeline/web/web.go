@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -45,6 +46,7 @@ type Config struct {
 	Alerts    Log
 	Feeds     func() []FeedStatus
 	Rules     func() []RuleInfo
+	Backup    func(context.Context, io.Writer) error // may be nil
 	Status    func() Status
 	Revisions func(ctx context.Context, feedID, key string) ([]feed.Item, error) // of an item, oldest first
 	Acks      func(alertID string) (Ack, bool)                                   // who has seen it
@@ -200,6 +202,7 @@ func (s *Server) routes() http.Handler {
 		{"api_feeds", "GET /api/v1/feeds", s.listFeeds},
 		{"api_rules", "GET /api/v1/rules", s.listRules},
 		{"api_status", "GET /api/v1/status", s.getStatus},
+		{"api_backup", "GET /api/v1/backup", s.backup},
 		{"livez", "GET /livez", s.livez},
 		{"readyz", "GET /readyz", s.readyz},
 		{"other", "/", func(http.ResponseWriter, *http.Request) error { return errNotFound }},

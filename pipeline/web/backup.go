@@ -1,0 +1,33 @@
+package web
+
+import (
+	"net/http"
+	"time"
+)
+
+// backup sends all that is stored as a tar file. A reader that stops reading
+// is cut after a while.
+func (s *Server) backup(w http.ResponseWriter, r *http.Request) error {
+	if s.cfg.Backup == nil {
+		return errNotFound
+	}
+	w.Header().Set("Content-Type", "application/x-tar")
+	w.Header().Set("Content-Disposition", `attachment; filename="newsmonitor-backup.tar"`)
+	if err := s.cfg.Backup(r.Context(), &patient{w, http.NewResponseController(w)}); err != nil {
+		// The end of the file is missing, which restore notices.
+		s.log.Error("the backup was not finished", "err", err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// patient moves the deadline as long as somebody reads.
+type patient struct {
+	http.ResponseWriter
+	c *http.ResponseController
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	_ = p.c.SetWriteDeadline(time.Now().Add(30 * time.Second))
+	return p.ResponseWriter.Write(b)
+}
