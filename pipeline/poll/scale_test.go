@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,15 +38,6 @@ func (l *lean) Append(_ context.Context, drafts []Draft) ([]uint64, error) {
 		sequences[i] = uint64(l.items.Add(1))
 	}
 	return sequences, nil
-}
-
-// cpu is what this process has used so far.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func onHeap() uint64 {
