@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -227,8 +228,8 @@ func TestReliabilityGuard(t *testing.T) {
 		texts := map[string]bool{}
 		for name, brief := range map[string]bool{"unknown.test": false, "servfail.test": true} {
 			_, err := get(c, "http://"+name+"/")
-			f, ok := err.(*Failure)
-			if !ok || f.Reason != ReasonDNS || f.Brief != brief {
+			var f *Failure
+			if !errors.As(err, &f) || f.Reason != ReasonDNS || f.Brief != brief {
 				t.Errorf("%s: %+v, want dns, brief %v", name, err, brief)
 				continue
 			}

@@ -258,24 +258,24 @@ func follows(t *testing.T, path, want string, most int32) {
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
 		var n int
-		switch p := r.URL.Path; {
-		case p == "/loop":
+		switch r.URL.Path {
+		case "/loop":
 			http.Redirect(w, r, "/loop", http.StatusFound)
-		case p == "/nowhere":
+		case "/nowhere":
 			w.WriteHeader(http.StatusFound)
-		case p == "/meta":
+		case "/meta":
 			_, _ = io.WriteString(w, `<html><head><meta http-equiv="refresh" content="0; url=/trap"></head><body>moved</body></html>`)
-		case p == "/members":
+		case "/members":
 			http.Redirect(w, r, "/login", http.StatusFound)
-		case p == "/login", p == "/parked":
+		case "/login", "/parked":
 			_, _ = io.WriteString(w, `<!DOCTYPE html><html><head><title>Sign in</title><script src="/trap"></script></head><body><img src="/trap"><form></form></body></html>`)
-		case p == "/pages":
+		case "/pages":
 			_, _ = io.WriteString(w, rss(`<link>http://x.test/</link><atom:link xmlns:atom="http://www.w3.org/2005/Atom" rel="next" href="/pages"/>`, "T"))
-		case p == "/xxe":
+		case "/xxe":
 			_, _ = io.WriteString(w, `<?xml version="1.0"?><?xml-stylesheet href="/trap"?><!DOCTYPE rss SYSTEM "/trap" [<!ENTITY e SYSTEM "file:///etc/passwd"><!ENTITY t SYSTEM "/trap">]>`+
 				`<rss version="2.0"><channel><title>x</title><item><guid>1</guid><title>T</title><enclosure url="/trap"/></item></channel></rss>`)
 		default:
-			if _, err := fmt.Sscanf(p, "/hop/%d", &n); err == nil && n > 0 {
+			if _, err := fmt.Sscanf(r.URL.Path, "/hop/%d", &n); err == nil && n > 0 {
 				http.Redirect(w, r, fmt.Sprintf("/hop/%d", n-1), http.StatusFound)
 				return
 			}

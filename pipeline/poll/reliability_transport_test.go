@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -86,7 +87,7 @@ func TestReliabilityTransport(t *testing.T) {
 			if s := fmt.Sprint(err); strings.Contains(s, "EVIL") || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }) {
 				t.Errorf("the error quotes the server: %q", s)
 			}
-			if f, ok := err.(*Failure); ok && f.Status == 503 && f.RetryAfter != 77*time.Second {
+			if f := (*Failure)(nil); errors.As(err, &f) && f.Status == 503 && f.RetryAfter != 77*time.Second {
 				t.Errorf("Retry-After %s, want it kept", f.RetryAfter)
 			}
 		})

@@ -189,7 +189,7 @@ func (c *town) etiquette(r *http.Request, i int, s *shop, d *door, moved bool, n
 		if f.Auto {
 			least = autoLeast
 		}
-		if gap := now.Sub(s.last); !s.last.IsZero() && gap < least && !(moved && gap < time.Minute) {
+		if gap := now.Sub(s.last); !s.last.IsZero() && gap < least && (!moved || gap >= time.Minute) {
 			c.wrong("%s (%s): asked again after %s, every %s", f.ID, s.fault, gap, f.Every)
 		}
 		if now.Before(s.notBefore) {
@@ -214,7 +214,7 @@ func (c *town) etiquette(r *http.Request, i int, s *shop, d *door, moved bool, n
 			c.wrong("%s (%s): unconditional though it has %s, %s after the last", f.ID, s.fault, s.etag, now.Sub(s.full))
 		}
 	}
-	if match == "" && !(s.fault == "moved" && own) {
+	if match == "" && (s.fault != "moved" || !own) {
 		s.full = now
 	}
 }
