@@ -192,6 +192,7 @@ func (s *Server) routes() http.Handler {
 		{"page", "GET /{$}", s.page},
 		{"alert", "GET /alerts/{id}", s.alertPage},
 		{"sources", "GET /sources", s.sourcesPage},
+		{"channel_feed", "GET /channels/{file}", s.channelFeed},
 		{"login", "GET /login", s.loginPage},
 		{"login", "POST /login", s.login},
 		{"static", "GET /static/{name}", s.static},
