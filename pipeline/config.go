@@ -32,6 +32,7 @@ type Settings struct {
 	NATSCreds    string
 	NATSReplicas int
 	NATSManage   bool
+	NATSLease    time.Duration // of replicas on the feeds; 0: the usual
 	Prefix       string
 	NATSListen   string // host:port or off
 	NATSUsers    string

@@ -34,6 +34,7 @@ type Monitor struct {
 	poller *poll.Poller
 	raiser *alert.Raiser
 	web    *web.Server // nil when it does not listen
+	share  share
 }
 
 // Open loads the files, opens the store and binds the listeners. Whoever opens
@@ -81,7 +82,7 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (_ *Monitor, err er
 func (m *Monitor) Run(ctx context.Context, reload <-chan struct{}) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return m.store.Run(ctx) })  // the store's health
-	g.Go(func() error { return m.poller.Run(ctx) }) // servers -> ITEMS
+	g.Go(func() error { return m.poll(ctx) })       // servers -> ITEMS, for the feeds that we hold
 	g.Go(func() error { return m.raiser.Run(ctx) }) // ITEMS -> rules -> ALERTS
 	if m.web != nil {
 		g.Go(func() error { return m.web.Run(ctx) }) // ALERTS -> people

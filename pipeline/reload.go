@@ -88,7 +88,7 @@ func (m *Monitor) reload() {
 func (m *Monitor) use(config, old *Config) {
 	m.config.Store(config)
 	debug.FreeOSMemory() // compiling leaves as much garbage as the rules are large
-	m.poller.Update(config.Feeds)
+	m.catalogue()
 	channels, rules := slugs(config)
 	m.raiser.Metrics.Expect(channels, rules)
 	if old != nil {
@@ -129,7 +129,10 @@ func folders(paths []string) (out []string) {
 	return slices.Compact(out)
 }
 
-// fingerprint changes when a file's name or content does.
+// fingerprint changes when a file is written, replaced, added or removed. It
+// only says that a reload is worth its while; what then changed is found by
+// time and hash (rule.Set.Reload). Links are followed, as a mounted ConfigMap
+// swaps them.
 func fingerprint(paths []string) string {
 	h := sha256.New()
 	for _, p := range paths {
@@ -137,9 +140,9 @@ func fingerprint(paths []string) string {
 			if err != nil || d.IsDir() {
 				return nil
 			}
-			b, err := os.ReadFile(path)
-			fmt.Fprintf(h, "%s\x00%d\x00%v\x00", path, len(b), err)
-			h.Write(b)
+			if info, err := os.Stat(path); err == nil {
+				fmt.Fprintf(h, "%s\x00%d\x00%d\x00", path, info.Size(), info.ModTime().UnixNano())
+			}
 			return nil
 		})
 	}

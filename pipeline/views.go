@@ -26,7 +26,7 @@ func (m *Monitor) newWeb() (*web.Server, error) {
 	srv, err := web.New(web.Config{
 		Addr: s.HTTP, TokenFile: s.HTTPTokenFile, UserHeader: s.HTTPUserHeader, Trust: trust, Hosts: s.HTTPHosts,
 		Alerts: alertLog{m.store.Alerts()}, Revisions: m.store.Items().Revisions,
-		Query: m.query, Feeds: m.feeds, Rules: m.rules, Status: m.status, Ready: m.store.Ready,
+		Query: m.query, Feeds: m.feeds, Rules: m.rules, Status: m.status, Ready: m.store.Ready, Backup: m.store.Backup,
 		Metrics: m.registry, Log: m.log,
 	})
 	if err != nil {
@@ -64,8 +64,10 @@ func (m *Monitor) query(q string) (func(alert.Event) bool, error) {
 }
 
 func (m *Monitor) feeds() []web.FeedStatus {
+	ctx, cancel := context.WithTimeout(context.Background(), viewLimit)
+	defer cancel()
 	var out []web.FeedStatus
-	for _, st := range m.poller.Snapshot() {
+	for _, st := range m.feedStates(ctx) {
 		f := st.Feed
 		text := st.Error
 		if text != "" && st.Advice != "" {
@@ -76,6 +78,7 @@ func (m *Monitor) feeds() []web.FeedStatus {
 			Language: f.Language, Tags: f.Tags, State: st.State, Since: st.Since, Reason: st.Reason, Text: text,
 			Failures: st.Failures, Disabled: st.NotWatched, LastSuccess: st.LastSuccess, LastNewItem: st.LastNewItem,
 			LastPoll: st.LastPoll, NextDue: st.NextDue, IntervalSeconds: st.Interval.Seconds(),
+			Why: st.Why, Notes: st.Notes, Certificate: st.Certificate,
 		})
 	}
 	return out
@@ -99,7 +102,7 @@ func (m *Monitor) rules() []web.RuleInfo {
 }
 
 func (m *Monitor) status() web.Status {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), viewLimit)
 	defer cancel()
 	config := m.config.Load()
 	st := web.Status{
@@ -112,7 +115,7 @@ func (m *Monitor) status() web.Status {
 	for _, s := range poll.AllStates {
 		st.Feeds[s] = 0
 	}
-	for _, f := range m.poller.Snapshot() {
+	for _, f := range m.feedStates(ctx) {
 		st.Feeds[f.State]++
 	}
 	if infos, err := m.store.Streams(ctx); err == nil {
@@ -123,5 +126,6 @@ func (m *Monitor) status() web.Status {
 	if r, err := m.store.Reader(ctx, "raise"); err == nil {
 		st.Readers = append(st.Readers, web.ReaderStatus{Name: "raise", Owner: r.Owner, Sequence: r.Sequence, Lag: r.Lag, Oldest: r.Oldest})
 	}
+	st.Nodes = m.nodes(ctx)
 	return st
 }

@@ -48,11 +48,14 @@ type commands struct {
 	Demo    demoCmd    `cmd:"" help:"The daemon on a story of our own: sample feeds on loopback re-enact 2014-15. Needs no network, keeps nothing."`
 	Check   checkCmd   `cmd:"" help:"Check feeds, rules and settings, and run the rules' own tests."`
 	Feeds   feedsCmd   `cmd:"" help:"The catalogue: list, read, import, export."`
-	Rules   rulesCmd   `cmd:"" help:"The rules: list, test, match."`
+	Rules   rulesCmd   `cmd:"" help:"The rules: list, test, match, fmt, cost, eval."`
 	Alerts  alertsCmd  `cmd:"" help:"Past alerts."`
 	Watch   watchCmd   `cmd:"" help:"Alerts as they come."`
 	Replay  replayCmd  `cmd:"" help:"Stored items through other rules: what would be raised, gained and lost."`
 	Status  statusCmd  `cmd:"" help:"How the running daemon is doing."`
+	Backup  backupCmd  `cmd:"" help:"All that is stored, in one file."`
+	Restore restoreCmd `cmd:"" help:"A data folder out of a backup."`
+	NATS    natsCmd    `cmd:"" name:"nats" help:"For the administrator of an external NATS: config."`
 	Version versionCmd `cmd:"" help:"The version of this program."`
 }
 

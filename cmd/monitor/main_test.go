@@ -15,7 +15,9 @@ import (
 
 var update = flag.Bool("update", false, "write what the scripts compare with")
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"monitor": main}) }
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"monitor": main, "nats-server": natsd})
+}
 
 // TestScripts runs the command line as a person would; each file under
 // testdata is one subject and reads as its manual.

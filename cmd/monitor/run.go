@@ -49,6 +49,7 @@ type runCmd struct {
 	NATSCreds     string   `name:"nats-creds" placeholder:"FILE" help:"Credentials for the external NATS."`
 	NATSReplicas  int      `name:"nats-replicas" placeholder:"N" help:"Copies of external streams. Default: 3 when the cluster has them."`
 	NATSManage    string   `name:"nats-manage" enum:"auto,never" default:"auto" help:"Whether missing external streams are created: auto or never."`
+	NATSLease     duration `name:"nats-lease" default:"15s" hidden:"" help:"How long the feeds of a replica that no longer answers stay its own; at least 2s."`
 	SubjectPrefix string   `default:"news" help:"First token of every subject."`
 	NATSListen    string   `name:"nats-listen" default:"127.0.0.1:4222" placeholder:"ADDR" help:"Where the embedded NATS listens, or off. Default: 127.0.0.1:4222."`
 	NATSUsers     string   `name:"nats-users" placeholder:"FILE" help:"Who may read from the embedded NATS; needed beyond loopback."`
@@ -67,6 +68,13 @@ type runCmd struct {
 	PerHost     int      `default:"1" help:"Requests to one host at a time."`
 	HostGap     duration `default:"1s" help:"Pause between requests to one host."`
 	Backlog     backlog  `default:"72h" help:"Items older than this at a feed's first poll are kept but not raised; 0 holds the whole first poll, all holds nothing."`
+	Timeout     duration `default:"30s" help:"Of one request, redirects included."`
+	ConnectTime duration `name:"connect-timeout" default:"10s" help:"Of connecting, and of TLS after it."`
+	HeaderTime  duration `name:"header-timeout" default:"25s" help:"From the request to the head of the answer."`
+	BodyRate    int64    `default:"100" help:"Bytes a second that a feed must bring."`
+	MaxHeader   size     `default:"256KiB" help:"Largest head of an answer."`
+	MaxRedirs   int      `name:"max-redirects" default:"10" help:"Redirects followed in one request."`
+	MaxItems    int      `default:"2000" help:"Items of one document that are looked at."`
 	FeedMetrics string   `enum:"auto,on,off" default:"auto" help:"Metrics for each feed: auto (up to 1,000 feeds), on or off."`
 
 	Once      bool   `help:"Ask each feed once, raise what is new, and stop."`
@@ -89,6 +97,8 @@ func (c *runCmd) settings() (pipeline.Settings, error) {
 	o := poll.DefaultOptions()
 	o.MinInterval, o.PerHost, o.HostGap = time.Duration(c.MinInterval), c.PerHost, time.Duration(c.HostGap)
 	o.MaxBody, o.Backlog, o.Contact, o.Version, o.FeedMetrics = int64(c.MaxBody), time.Duration(c.Backlog), c.Contact, versionText(), c.FeedMetrics
+	o.Timeout, o.ConnectTimeout, o.HeaderTimeout = time.Duration(c.Timeout), time.Duration(c.ConnectTime), time.Duration(c.HeaderTime)
+	o.BodyRate, o.MaxHeader, o.MaxRedirects, o.MaxItems = c.BodyRate, int64(c.MaxHeader), c.MaxRedirs, c.MaxItems
 	for _, s := range c.AllowNet {
 		p, err := prefix(s)
 		if err != nil {
@@ -112,12 +122,15 @@ func (c *runCmd) settings() (pipeline.Settings, error) {
 			return pipeline.Settings{}, misuse("%s %q: want host:port, for example 127.0.0.1:0, or off", name, addr)
 		}
 	}
+	if time.Duration(c.NATSLease) < 2*time.Second {
+		return pipeline.Settings{}, misuse("--nats-lease %v: want at least 2s", time.Duration(c.NATSLease))
+	}
 	if c.PerHost < 1 {
 		return pipeline.Settings{}, misuse("--per-host %d: want at least 1", c.PerHost)
 	}
 	return pipeline.Settings{
 		Files: c.load(), Data: c.Data, MaxStore: int64(c.MaxStore), KeepItems: time.Duration(c.KeepItems), KeepAlerts: time.Duration(c.KeepAlerts),
-		NATS: c.NATS, NATSCreds: c.NATSCreds, NATSReplicas: c.NATSReplicas, NATSManage: c.NATSManage == "auto", Prefix: c.SubjectPrefix,
+		NATS: c.NATS, NATSCreds: c.NATSCreds, NATSReplicas: c.NATSReplicas, NATSManage: c.NATSManage == "auto", Prefix: c.SubjectPrefix, NATSLease: time.Duration(c.NATSLease),
 		NATSListen: c.NATSListen, NATSUsers: c.NATSUsers, NATSCert: c.NATSTLSCert, NATSKey: c.NATSTLSKey,
 		HTTP: c.HTTP, HTTPTokenFile: c.HTTPTokenFile, HTTPUserHeader: c.HTTPUser, HTTPTrust: c.HTTPTrust, HTTPHosts: c.HTTPHost,
 		Poll: o, Instance: c.Instance, Owner: nuid.Next(), Version: versionText(),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"newsmonitor/pipeline/poll"
+	"newsmonitor/pipeline/stream"
 	"newsmonitor/pipeline/web"
 )
 
@@ -45,6 +46,33 @@ func (c *statusCmd) Run(ctx context.Context, t terminal) error {
 	return nil
 }
 
+// activeAt says which of several replicas has a reader.
+func activeAt(owner string, nodes []web.NodeStatus) string {
+	if len(nodes) < 2 {
+		return ""
+	}
+	for _, n := range nodes {
+		if n.ID == owner {
+			return ", active on " + nodeName(n)
+		}
+	}
+	return ", active nowhere: another takes over within 20 s"
+}
+
+func nodeName(n web.NodeStatus) string {
+	if n.Host == "" {
+		return safe(n.ID)
+	}
+	return fmt.Sprintf("%s/%d", safe(n.Host), n.PID)
+}
+
+func answers(self bool) string {
+	if self {
+		return ", this one"
+	}
+	return ""
+}
+
 func (c *statusCmd) show(t terminal, st web.Status, feeds []web.FeedStatus) {
 	now, paint := time.Now(), styleFor(t.out)
 	line := func(name, format string, args ...any) {
@@ -78,7 +106,12 @@ func (c *statusCmd) show(t terminal, st web.Status, feeds []web.FeedStatus) {
 		line(strings.ToLower(s.Name), "%d messages, %s of %s", s.Messages, bytesText(s.Bytes), bytesText(uint64(max(0, s.Limit))))
 	}
 	for _, r := range st.Readers {
-		line("reader", "%s is %d items behind", r.Name, r.Lag)
+		line("reader", "%s is %d items behind%s", r.Name, r.Lag, activeAt(r.Owner, st.Nodes))
+	}
+	for _, n := range st.Nodes {
+		if len(st.Nodes) > 1 || !n.Self {
+			line("replica", "%s polls %d feeds (%d of %d shards)%s", nodeName(n), n.Feeds, len(n.Shards), stream.Shards, answers(n.Self))
+		}
 	}
 	for _, p := range st.Problems {
 		text := strings.SplitN(p.String(), "\n", 2)[0]

@@ -36,16 +36,16 @@ func (n names) readable() []string {
 	return []string{p + ".alerts.>", p + ".folded.>", p + ".items.>", p + ".feeds.>", p + ".desk.>", p + ".canary.>"}
 }
 
-// serverConf is the server's configuration: accounts and TLS.
-func serverConf(o Options, n names, daemonKey string) (string, error) {
-	var exports, imports []string
+// sharing lists what the daemon's account gives to readers, and how they take
+// it.
+func sharing(n names, from string) (exports, imports []string) {
 	for _, s := range n.readable() {
 		exports = append(exports, fmt.Sprintf("{stream: %q}", s))
-		imports = append(imports, fmt.Sprintf("{stream: {account: MONITOR, subject: %q}}", s))
+		imports = append(imports, fmt.Sprintf("{stream: {account: %s, subject: %q}}", from, s))
 	}
 	service := func(subject, responses string) {
 		exports = append(exports, fmt.Sprintf("{service: %q, response_type: %s}", subject, responses))
-		imports = append(imports, fmt.Sprintf("{service: {account: MONITOR, subject: %q}}", subject))
+		imports = append(imports, fmt.Sprintf("{service: {account: %s, subject: %q}}", from, subject))
 	}
 	service("$JS.API.INFO", "singleton")
 	for _, st := range []string{n.items, n.alerts} {
@@ -58,9 +58,14 @@ func serverConf(o Options, n names, daemonKey string) (string, error) {
 		service("$JS.ACK."+st+".>", "singleton")
 		to := createSubject + "." + st
 		exports = append(exports, fmt.Sprintf("{service: %q}", to+".>"))
-		imports = append(imports, fmt.Sprintf("{service: {account: MONITOR, subject: %q}, to: %q}", to+".>", "$JS.API.CONSUMER.CREATE."+st+".>"))
+		imports = append(imports, fmt.Sprintf("{service: {account: %s, subject: %q}, to: %q}", from, to+".>", "$JS.API.CONSUMER.CREATE."+st+".>"))
 	}
+	return exports, imports
+}
 
+// serverConf is the server's configuration: accounts and TLS.
+func serverConf(o Options, n names, daemonKey string) (string, error) {
+	exports, imports := sharing(n, "MONITOR")
 	users, anybody, err := readers(o, n)
 	if err != nil {
 		return "", err
@@ -80,8 +85,14 @@ func serverConf(o Options, n names, daemonKey string) (string, error) {
 // permissions of everybody in PUBLIC. Imports bound them already; this keeps
 // readers from talking to each other through our server.
 func permissions(n names) string {
-	sub, _ := marshal([]string{n.prefix + ".>", "_INBOX.>"})
-	return fmt.Sprintf(`permissions: {subscribe: %s, publish: {allow: ["$JS.API.>", "$JS.ACK.>"]}}`, sub)
+	p := readerPermissions(n)
+	sub, _ := marshal(p.Subscribe)
+	pub, _ := marshal(p.Publish)
+	return fmt.Sprintf(`permissions: {subscribe: %s, publish: {allow: %s}}`, sub, pub)
+}
+
+func readerPermissions(n names) Permissions {
+	return Permissions{Subscribe: []string{n.prefix + ".>", "_INBOX.>"}, Publish: []string{"$JS.API.>", "$JS.ACK.>"}}
 }
 
 // readers returns the users of PUBLIC, and which of them is everybody. Without
@@ -144,44 +155,49 @@ func loopback(listen string) bool {
 
 // guardConsumers passes readers' CONSUMER.CREATE requests on to JetStream, but
 // for those that would make the server send into MONITOR's own subjects.
+// On an external server whose readers have an account of their own it does the
+// same; elsewhere nobody asks. One of several replicas answers.
 func (s *Store) guardConsumers() error {
-	_, err := s.nc.Subscribe(createSubject+".>", func(m *nats.Msg) {
-		target, _ := strings.CutPrefix(m.Subject, createSubject+".")
-		var req struct {
-			Config map[string]any `json:"config"`
+	for _, st := range []string{s.names.items, s.names.alerts} {
+		if _, err := s.nc.QueueSubscribe(createSubject+"."+st+".>", "newsmonitor", s.passConsumer); err != nil {
+			return fmt.Errorf("guard the readers' consumers: %w", err)
 		}
-		refused := ""
-		switch err := json.Unmarshal(m.Data, &req); {
-		case err != nil:
-			refused = "the request is no JSON"
-		case has(req.Config, "deliver_subject"), has(req.Config, "deliver_group"):
-			refused = "push consumers are not for readers here: use a pull or an ordered consumer"
-		}
-		if refused != "" {
-			b, _ := json.Marshal(map[string]any{"type": "io.nats.jetstream.api.v1.consumer_create_response",
-				"error": map[string]any{"code": 403, "err_code": 0, "description": refused}})
-			_ = m.Respond(b)
-			return
-		}
-		b, err := reencode(m.Data)
-		if err != nil {
-			return
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		answer, err := s.nc.RequestWithContext(ctx, "$JS.API.CONSUMER.CREATE."+target, b)
-		if err != nil {
-			if !errors.Is(err, nats.ErrConnectionClosed) {
-				s.log.Debug("a reader's consumer was not made", "err", err)
-			}
-			return
-		}
-		_ = m.Respond(answer.Data)
-	})
-	if err != nil {
-		return fmt.Errorf("guard the readers' consumers: %w", err)
 	}
 	return nil
+}
+
+func (s *Store) passConsumer(m *nats.Msg) {
+	target, _ := strings.CutPrefix(m.Subject, createSubject+".")
+	var req struct {
+		Config map[string]any `json:"config"`
+	}
+	refused := ""
+	switch err := json.Unmarshal(m.Data, &req); {
+	case err != nil:
+		refused = "the request is no JSON"
+	case has(req.Config, "deliver_subject"), has(req.Config, "deliver_group"):
+		refused = "push consumers are not for readers here: use a pull or an ordered consumer"
+	}
+	if refused != "" {
+		b, _ := json.Marshal(map[string]any{"type": "io.nats.jetstream.api.v1.consumer_create_response",
+			"error": map[string]any{"code": 403, "err_code": 0, "description": refused}})
+		_ = m.Respond(b)
+		return
+	}
+	b, err := reencode(m.Data)
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	answer, err := s.nc.RequestWithContext(ctx, "$JS.API.CONSUMER.CREATE."+target, b)
+	if err != nil {
+		if !errors.Is(err, nats.ErrConnectionClosed) {
+			s.log.Debug("a reader's consumer was not made", "err", err)
+		}
+		return
+	}
+	_ = m.Respond(answer.Data)
 }
 
 // reencode writes a JSON object anew, so that what was checked is what is

@@ -29,6 +29,9 @@ func (a *Alerts) pattern(channel, feedID, id string) string {
 func (a *Alerts) Last(ctx context.Context, channel, feedID, id string) (alert.Stored, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	if err := bulkOf(ctx).holds(ctx, a.pattern(channel, feedID, id)); err != nil {
+		return alert.Stored{}, fmt.Errorf("append a bulk of alerts: %w", err)
+	}
 	m, err := a.s.alerts.GetLastMsgForSubject(ctx, a.pattern(channel, feedID, id))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return alert.Stored{}, nil
@@ -39,7 +42,8 @@ func (a *Alerts) Last(ctx context.Context, channel, feedID, id string) (alert.St
 	return a.stored(m.Sequence, m.Subject, m.Data)
 }
 
-// Append stores the event if the alert's last one still stands at after.
+// Append stores the event if the alert's last one still stands at after. In a
+// reader's bulk it is only noted, without a sequence.
 func (a *Alerts) Append(ctx context.Context, e alert.Event, after uint64) (uint64, error) {
 	d := e.Data
 	family := "alerts"
@@ -52,6 +56,9 @@ func (a *Alerts) Append(ctx context.Context, e alert.Event, after uint64) (uint6
 		return 0, err
 	}
 	msg.Header = headers(e)
+	if b := bulkOf(ctx); b != nil {
+		return 0, b.append(ctx, msg, after, a.pattern(d.Channel, d.Item.Feed, d.ID))
+	}
 	ack, err := a.s.publish(ctx, msg, after, a.pattern(d.Channel, d.Item.Feed, d.ID))
 	if wrongLastSequence(err) {
 		a.s.metrics.conflicts.WithLabelValues("alerts").Inc()

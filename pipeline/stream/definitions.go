@@ -16,7 +16,7 @@ import (
 // names of everything that we keep, by subject prefix. With a prefix other
 // than news the streams and buckets carry it, so that several deployments can
 // share a server.
-type names struct{ prefix, items, alerts, feeds, readers string }
+type names struct{ prefix, items, alerts, feeds, readers, leases string }
 
 func newNames(prefix string) names {
 	up := ""
@@ -26,7 +26,7 @@ func newNames(prefix string) names {
 	if prefix != "news" {
 		up = strings.ToUpper(strings.ReplaceAll(prefix, "-", "_")) + "_"
 	}
-	return names{prefix: prefix, items: up + "ITEMS", alerts: up + "ALERTS", feeds: up + "FEEDS", readers: up + "READERS"}
+	return names{prefix: prefix, items: up + "ITEMS", alerts: up + "ALERTS", feeds: up + "FEEDS", readers: up + "READERS", leases: up + "LEASES"}
 }
 
 // ours marks what we made, so that we change only that.
@@ -74,12 +74,14 @@ func (s *Store) bucketConfigs(replicas int) []jetstream.KeyValueConfig {
 func (s *Store) ensure(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
+	ctx, end := s.trouble.during(ctx)
+	defer end()
 	info, err := s.js.AccountInfo(ctx)
 	switch {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return fmt.Errorf("NATS at %s has no JetStream for us: enable it in the server (jetstream {}) and for the account", s.where())
 	case err != nil:
-		return fmt.Errorf("ask NATS at %s for JetStream: %w (no right to $JS.API.INFO, or no JetStream?)", s.where(), err)
+		return s.explain("ask for JetStream", err)
 	}
 	s.level = info.API.Level
 	if s.level < 1 {
@@ -103,36 +105,70 @@ func (s *Store) ensure(ctx context.Context) error {
 				return err
 			}
 			kv, err = s.js.CreateKeyValue(ctx, want)
+			if s.single(err) {
+				want.Replicas = 1
+				kv, err = s.js.CreateKeyValue(ctx, want)
+			}
+			if err := s.created("bucket "+want.Bucket, want, err); err != nil {
+				return err
+			}
 		}
 		if err != nil {
-			return fmt.Errorf("open bucket %s: %w", want.Bucket, err)
+			return s.explain("open bucket "+want.Bucket, err)
+		}
+		if err := s.promisedBucket(ctx, kv, want); err != nil {
+			return err
 		}
 		buckets = append(buckets, kv)
 	}
 	s.feeds, s.readers = buckets[0], buckets[1]
-	if s.server != nil {
-		return s.guardConsumers()
+	if err := s.ensureLeases(ctx); err != nil {
+		return err
 	}
-	return nil
+	return s.guardConsumers()
 }
 
+// replicas of what we create: three where the cluster has them, so that it can
+// lose a server.
 func (s *Store) replicas() int {
-	if s.server != nil {
+	switch {
+	case s.server != nil:
 		return 1
-	}
-	if s.opts.Replicas > 0 {
+	case s.opts.Replicas > 0:
 		return s.opts.Replicas
-	}
-	if len(s.nc.DiscoveredServers())+1 >= 3 {
+	case s.nc.ConnectedClusterName() != "" && len(s.nc.Servers()) >= 3:
 		return 3
 	}
 	return 1
+}
+
+// single says whether a definition was refused for its copies, and nobody
+// asked for so many: then one must do.
+func (s *Store) single(err error) bool {
+	var api *jetstream.APIError
+	if s.opts.Replicas > 0 || !errors.As(err, &api) {
+		return false
+	}
+	switch api.ErrorCode {
+	case 10005, 10074: // no suitable peers; copies need a cluster
+		s.log.Warn("NATS cannot keep three copies: one it is", "err", err)
+		return true
+	}
+	return false
 }
 
 // mayCreate says no with the definition that the administrator needs.
 func (s *Store) mayCreate(what string, definition any) error {
 	if s.server != nil || s.opts.Manage {
 		return nil
+	}
+	return s.cannotCreate(what, "--nats-manage is never", definition)
+}
+
+func (s *Store) cannotCreate(what, why string, definition any) error {
+	if kv, ok := definition.(jetstream.KeyValueConfig); ok {
+		kv.Storage = jetstream.FileStorage // what is made once by hand must survive a restart of the server
+		definition = bucketStream(kv)
 	}
 	b, err := marshal(definition)
 	if err != nil {
@@ -142,7 +178,18 @@ func (s *Store) mayCreate(what string, definition any) error {
 	if err := json.Indent(&text, b, "", "  "); err != nil {
 		return err
 	}
-	return fmt.Errorf("%s is missing at %s and --nats-manage is never; the administrator can create it from this:\n%s", what, s.where(), &text)
+	return fmt.Errorf("%s is missing at %s and %s; the administrator can create it from this (monitor nats config prints all):\n%s", what, s.where(), why, &text)
+}
+
+// created turns a refusal to create into the definition for somebody who may.
+func (s *Store) created(what string, definition any, err error) error {
+	if why := s.trouble.permission(); err != nil && why != "" {
+		return s.cannotCreate(what, "we may not create it ("+why+")", definition)
+	}
+	if err != nil {
+		return s.explain("create "+what, err)
+	}
+	return nil
 }
 
 func (s *Store) ensureStream(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
@@ -151,17 +198,28 @@ func (s *Store) ensureStream(ctx context.Context, want jetstream.StreamConfig) (
 		if err := s.mayCreate("stream "+want.Name, want); err != nil {
 			return nil, err
 		}
-		if st, err = s.js.CreateStream(ctx, want); err != nil {
-			return nil, fmt.Errorf("create stream %s: %w", want.Name, err)
+		st, err = s.js.CreateStream(ctx, want)
+		if s.single(err) {
+			want.Replicas = 1
+			st, err = s.js.CreateStream(ctx, want)
+		}
+		if err := s.created("stream "+want.Name, want, err); err != nil {
+			return nil, err
 		}
 		return st, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read stream %s: %w", want.Name, err)
+		return nil, s.explain("read stream "+want.Name, err)
 	}
 	have := st.CachedInfo().Config
 	if diff := promised(have, want); len(diff) > 0 {
-		return nil, fmt.Errorf("stream %s at %s cannot keep our promises:\n    %s", want.Name, s.where(), strings.Join(diff, "\n    "))
+		return nil, fmt.Errorf("stream %s at %s cannot keep our promises:\n    %s\n    another program made it so, or a person did: take another --subject-prefix, or have it changed to what `monitor nats config` prints",
+			want.Name, s.where(), strings.Join(diff, "\n    "))
+	}
+	if s.opts.Replicas == 0 {
+		// Never fewer than there are: a server that is down now must not
+		// cost the others their copies.
+		want.Replicas = max(want.Replicas, have.Replicas)
 	}
 	if s.opts.ReadOnly || have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && have.Replicas == want.Replicas && have.AllowAtomicPublish == want.AllowAtomicPublish {
 		return st, nil
@@ -173,10 +231,36 @@ func (s *Store) ensureStream(ctx context.Context, want jetstream.StreamConfig) (
 	}
 	changed := have // everything else as it is
 	changed.MaxAge, changed.MaxBytes, changed.Replicas, changed.AllowAtomicPublish = want.MaxAge, want.MaxBytes, want.Replicas, want.AllowAtomicPublish
-	if st, err = s.js.UpdateStream(ctx, changed); err != nil {
-		return nil, fmt.Errorf("change the limits of stream %s: %w", want.Name, err)
+	updated, err := s.js.UpdateStream(ctx, changed)
+	if s.single(err) {
+		changed.Replicas = have.Replicas
+		updated, err = s.js.UpdateStream(ctx, changed)
 	}
-	return st, nil
+	if err != nil {
+		return nil, s.explain("change the limits of stream "+want.Name, err)
+	}
+	return updated, nil
+}
+
+// promisedBucket compares what the compare-and-set of states and places rests
+// on.
+func (s *Store) promisedBucket(ctx context.Context, kv jetstream.KeyValue, want jetstream.KeyValueConfig) error {
+	status, err := kv.Status(ctx)
+	if err != nil {
+		return s.explain("read bucket "+want.Bucket, err)
+	}
+	have := status.Config()
+	var diff []string
+	if have.Storage != want.Storage {
+		diff = append(diff, fmt.Sprintf("storage: have %v, want %v", have.Storage, want.Storage))
+	}
+	if have.TTL != 0 {
+		diff = append(diff, fmt.Sprintf("TTL: have %v, want none", have.TTL))
+	}
+	if len(diff) > 0 {
+		return fmt.Errorf("bucket %s at %s cannot keep our promises:\n    %s", want.Bucket, s.where(), strings.Join(diff, "\n    "))
+	}
+	return nil
 }
 
 // promised compares what once-only alerts rest on, field by field.

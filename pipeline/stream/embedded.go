@@ -75,7 +75,7 @@ func (e *embedded) boot() (*server.Server, error) {
 		return nil, fmt.Errorf("set up the embedded NATS server: %w", err)
 	}
 	so.ServerName = "newsmonitor"
-	so.JetStream, so.StoreDir, so.SyncAlways = true, e.opts.Dir, true
+	so.JetStream, so.StoreDir, so.SyncAlways = true, e.opts.Dir, !e.opts.lazy
 	so.JetStreamMaxMemory, so.JetStreamMaxStore = 64<<20, e.opts.MaxStore
 	so.NoSigs, so.DisableJetStreamBanner = true, true
 	so.MaxPayload, so.MaxConn = 1<<20, 1024

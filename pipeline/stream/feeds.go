@@ -43,12 +43,17 @@ func (f *Feeds) Save(ctx context.Context, id string, st poll.State, version uint
 		return 0, fmt.Errorf("encode the state of feed %s: %w", id, err)
 	}
 	v, err := f.s.feeds.Update(ctx, id, b, version)
+	if err == nil || wrongLastSequence(err) {
+		f.s.trouble.set("feeds", nil)
+	}
 	if wrongLastSequence(err) {
 		f.s.metrics.conflicts.WithLabelValues("feeds").Inc()
 		return 0, fmt.Errorf("save the state of feed %s: %w", id, poll.ErrAhead)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("save the state of feed %s: %w", id, err)
+		err = f.s.explain("save the state of feed "+id, err)
+		f.s.trouble.set("feeds", err)
+		return 0, err
 	}
 	return v, nil
 }

@@ -7,13 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
 	"newsmonitor/pipeline/feed"
 	"newsmonitor/pipeline/poll"
@@ -23,13 +21,6 @@ import (
 type Items struct{ s *Store }
 
 func (s *Store) Items() *Items { return &Items{s} }
-
-// batchFrom is the number of new items from which one atomic batch is cheaper
-// than single messages: a batch costs about five fsyncs whatever its size.
-const batchFrom = 10
-
-// batchMax is the server's limit.
-const batchMax = 1000
 
 // Append stores item revisions and returns their sequences. It may be repeated
 // by anyone at any time: a revision that is there already is left alone.
@@ -143,58 +134,26 @@ func (i *Items) Last(ctx context.Context, feedID, key string) (sequence uint64, 
 	return m.Sequence, it.Revision, nil
 }
 
-// batch appends all drafts or none (ADR-50; the Go client has no call for it).
+// batch appends all drafts or none.
 func (i *Items) batch(ctx context.Context, drafts []poll.Draft) ([]uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	id := nuid.Next()
-	for k, d := range drafts {
-		msg, _, err := i.message(d)
+	msgs := make([]*nats.Msg, 0, len(drafts))
+	for _, d := range drafts {
+		msg, subject, err := i.message(d)
 		if err != nil {
 			return nil, err
 		}
-		msg.Header.Set("Nats-Batch-Id", id)
-		msg.Header.Set("Nats-Batch-Sequence", strconv.Itoa(k+1))
-		msg.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(d.After, 10))
-		last := k == len(drafts)-1
-		if last {
-			msg.Header.Set("Nats-Batch-Commit", "1")
-		}
-		if k > 0 && !last { // the first and the last are answered, the others not
-			if err := i.s.nc.PublishMsg(msg); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		reply, err := i.s.nc.RequestMsgWithContext(ctx, msg)
-		if err != nil {
-			return nil, err
-		}
-		if !last && len(reply.Data) == 0 {
-			continue
-		}
-		var ack struct {
-			Seq   uint64              `json:"seq"`
-			Count int                 `json:"count"`
-			Error *jetstream.APIError `json:"error"`
-		}
-		if err := json.Unmarshal(reply.Data, &ack); err != nil {
-			return nil, err
-		}
-		if ack.Error != nil {
-			return nil, ack.Error
-		}
-		if !last || ack.Count != len(drafts) {
-			return nil, errors.New("the server took the batch for single messages")
-		}
-		seqs := make([]uint64, len(drafts))
-		for j := range seqs {
-			seqs[j] = ack.Seq - uint64(len(drafts)-1-j)
-		}
-		i.s.metrics.published(nil, time.Time{}, len(drafts))
-		return seqs, nil
+		expect(msg, d.After, subject)
+		msgs = append(msgs, msg)
 	}
-	return nil, nil
+	last, err := i.s.batch(ctx, msgs)
+	if err != nil {
+		return nil, err
+	}
+	seqs := make([]uint64, len(drafts))
+	for j := range seqs {
+		seqs[j] = last - uint64(len(drafts)-1-j)
+	}
+	return seqs, nil
 }
 
 // Each gives fn the items in stream order, from the named reader's place on,
@@ -217,12 +176,24 @@ func (s *Store) publish(ctx context.Context, msg *nats.Msg, after uint64, filter
 	defer cancel()
 	ack, err := s.js.PublishMsg(ctx, msg, jetstream.WithExpectLastSequenceForSubject(after, filter))
 	s.metrics.published(err, start, 1)
+	if err != nil && !wrongLastSequence(err) {
+		err = s.explain("publish", err)
+		s.trouble.set(family(msg.Subject), err)
+	} else {
+		s.trouble.set(family(msg.Subject), nil)
+	}
 	return ack, err
 }
 
+// family is the kind of thing that an ingest subject takes.
+func family(subject string) string { return strings.Split(subject, ".")[2] }
+
+// wrongLastSequence says whether a compare-and-set was refused; streams with
+// several copies have a number of their own for that.
 func wrongLastSequence(err error) bool {
 	var api *jetstream.APIError
-	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+	return errors.As(err, &api) &&
+		(api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }
 
 // marshal is json.Marshal without escapes for HTML: they can make a text six

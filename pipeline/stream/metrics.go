@@ -30,6 +30,7 @@ type metrics struct {
 	active     *prometheus.GaugeVec
 	damaged    *prometheus.GaugeVec
 	panics     prometheus.Counter
+	shards     prometheus.Gauge
 }
 
 // Panicked counts a panic that another room caught.
@@ -61,6 +62,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		active:   gauge("monitor_reader_active", "Whether this process does the reading.", "reader"),
 		damaged: gauge("monitor_stream_damaged",
 			"1 when the stream was found to hold less than before, after an unclean stop.", "stream"),
+		shards: f.NewGauge(prometheus.GaugeOpts{Name: "monitor_shards_held",
+			Help: "Parts of the catalogue, of 64, whose feeds this process polls."}),
 		panics: f.NewCounter(prometheus.CounterOpts{Name: "monitor_panics_total", Help: "Messages on which the code panicked."}),
 	}
 	for _, r := range []string{"stored", "refused", "error"} {
@@ -97,7 +100,6 @@ func (m *metrics) published(err error, start time.Time, n int) {
 
 // reason is the bounded label of a publish error.
 func reason(err error) string {
-	var api *jetstream.APIError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
 		return "timeout"
@@ -109,8 +111,8 @@ func reason(err error) string {
 		return "permission"
 	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrDisconnected):
 		return "disconnected"
-	case errors.As(err, &api):
-		return "full" // the server answers, and refuses for its own limits
+	case full(err):
+		return "full"
 	}
 	return "other"
 }

@@ -12,7 +12,9 @@ import (
 )
 
 // place is how far a reader got: KV READERS, key = reader. Saving it by
-// compare-and-set is lease and fence in one: who cannot save stops.
+// compare-and-set is lease and fence in one: who cannot save stops. The owner's
+// node key in KV LEASES tells the others whether it is alive; a planned stop
+// leaves the owner empty.
 type place struct {
 	Sequence uint64 `json:"seq"`
 	Owner    string `json:"owner"`
@@ -24,8 +26,8 @@ var (
 )
 
 const (
-	savePlace = time.Second      // how often a reader saves its place; what is read again after a crash is refused by the stream
-	takeOver  = 10 * time.Second // how long another's place must stand still, with messages waiting, before we take it
+	savePlace = time.Second // how often a reader saves its place; what is read again after a crash is refused by the stream
+	takeOver  = time.Minute // how long a living owner's place must stand still, with messages waiting, before we take it
 )
 
 // each gives fn every message after the reader's place, one at a time, until
@@ -33,22 +35,54 @@ const (
 // skipped; a message that cannot be read, or on which the code panics, is
 // recorded and passed.
 func (s *Store) each(ctx context.Context, st jetstream.Stream, reader string, fn func(context.Context, jetstream.Msg) error) error {
-	for {
-		err := s.eachOwned(ctx, st, reader, fn)
-		if ctx.Err() != nil {
-			return nil
-		}
-		wait := time.Second
-		if errors.Is(err, errFenced) {
-			s.log.Info("standing by: another process has this reader", "reader", reader)
-			s.metrics.active.WithLabelValues(reader).Set(0)
-			if err = s.standBy(ctx, st, reader); err == nil {
-				continue
+	standing := false
+	for ctx.Err() == nil {
+		mine, err := s.free(ctx, st, reader)
+		if err == nil && !mine {
+			if !standing {
+				s.log.Info("standing by: another process has this reader", "reader", reader)
 			}
+			standing = true
+			continue
+		}
+		if err == nil {
+			standing = false
+			err = s.eachOwned(ctx, st, reader, fn)
+			s.metrics.active.WithLabelValues(reader).Set(0)
+		}
+		if ctx.Err() != nil || errors.Is(err, errFenced) {
+			continue
 		}
 		s.log.Warn("reader starts again from its place", "reader", reader, "err", err)
-		if !pause(ctx, wait) {
-			return nil
+		pause(ctx, time.Second)
+	}
+	return nil
+}
+
+// free says whether the reader has no other owner that is alive and gets on.
+// It takes up to takeOver to find out.
+func (s *Store) free(ctx context.Context, st jetstream.Stream, reader string) (bool, error) {
+	at, seen, err := s.loadPlace(ctx, reader)
+	if err != nil {
+		return false, err
+	}
+	for since := time.Now(); ; {
+		if at.Owner == "" || at.Owner == s.opts.Owner || !s.alive(ctx, at.Owner) {
+			return true, nil
+		}
+		if time.Since(since) >= takeOver {
+			info, err := st.Info(ctx)
+			return err == nil && at.Sequence < info.State.LastSeq, err
+		}
+		if !pause(ctx, time.Second) {
+			return false, nil
+		}
+		var version uint64
+		if at, version, err = s.loadPlace(ctx, reader); err != nil {
+			return false, err
+		}
+		if version != seen {
+			seen, since = version, time.Now()
 		}
 	}
 }
@@ -66,40 +100,93 @@ func (s *Store) eachOwned(ctx context.Context, st jetstream.Stream, reader strin
 		s.log.Error("the stream ends before the reader's place: messages were lost", "reader", reader, "place", at.Sequence, "last", info.State.LastSeq)
 		at.Sequence = info.State.LastSeq
 	}
-	saved := at.Sequence
-	save := func(ctx context.Context) error {
-		if at.Sequence == saved {
-			return nil
+	save := func(ctx context.Context, owner string) error {
+		v, err := s.savePlace(ctx, reader, place{at.Sequence, owner}, version)
+		if err == nil {
+			version = v
 		}
-		v, err := s.savePlace(ctx, reader, at.Sequence, version)
-		if err != nil {
-			return err
-		}
-		version, saved = v, at.Sequence
-		return nil
+		return err
 	}
+	// Said before the first step: a former owner that still runs is fenced, and
+	// others see whose it is.
+	if err := save(ctx, s.opts.Owner); err != nil {
+		return err
+	}
+	saved := at.Sequence
 	s.metrics.active.WithLabelValues(reader).Set(1)
+	s.log.Info("this process has the reader", "reader", reader, "after", at.Sequence)
 	due := time.Now().Add(savePlace)
+	var waiting []jetstream.Msg // more than one: a bulk
+	var last uint64             // sequence of the last of them
 	err = s.consume(ctx, st, at.Sequence, nil, savePlace, func(m jetstream.Msg, seq uint64) error {
 		if m != nil {
-			s.attempt(ctx, reader, seq, func() error { return fn(ctx, m) })
+			waiting, last = append(waiting, m), seq
+			if behind := backlog(m); s.level >= 2 && len(waiting) < bulkItems && (behind > bulkFrom || len(waiting) > 1 && behind > 0) {
+				return nil
+			}
+		}
+		if len(waiting) > 0 {
+			if len(waiting) == 1 || !s.inBulk(ctx, reader, waiting, fn) {
+				for _, m := range waiting {
+					s.attempt(ctx, reader, sequence(m), func() error { return fn(ctx, m) })
+				}
+			}
 			if ctx.Err() != nil {
 				return ctx.Err() // the step may not have been done
 			}
-			at.Sequence = seq
+			at.Sequence, waiting = last, waiting[:0]
 		}
-		if now := time.Now(); m == nil || now.After(due) {
-			due = now.Add(savePlace)
-			return save(ctx)
+		now := time.Now()
+		if m != nil && now.Before(due) {
+			return nil
 		}
+		due = now.Add(savePlace)
+		if at.Sequence == saved {
+			return s.stillOurs(ctx, reader, version)
+		}
+		if err := save(ctx, s.opts.Owner); err != nil {
+			return err
+		}
+		saved = at.Sequence
 		return nil
 	})
 	if errors.Is(err, errFenced) {
+		s.log.Warn("another process took the reader over", "reader", reader)
 		return err
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
-	return errors.Join(err, save(last))
+	owner := s.opts.Owner
+	if ctx.Err() != nil {
+		owner = "" // a planned stop: the next may begin at once
+	}
+	return errors.Join(err, save(final, owner))
+}
+
+func sequence(m jetstream.Msg) uint64 {
+	meta, err := m.Metadata()
+	if err != nil {
+		return 0
+	}
+	return meta.Sequence.Stream
+}
+
+// backlog is how many messages wait after this one.
+func backlog(m jetstream.Msg) int {
+	meta, err := m.Metadata()
+	if err != nil {
+		return 0
+	}
+	return int(min(meta.NumPending, 1<<20))
+}
+
+// stillOurs looks after a place that did not move.
+func (s *Store) stillOurs(ctx context.Context, reader string, version uint64) error {
+	_, now, err := s.loadPlace(ctx, reader)
+	if err == nil && now > version {
+		return errFenced
+	}
+	return nil // not known: the next save will tell
 }
 
 // attempt runs one step until it is done, ctx ends, or it turns out that it
@@ -221,12 +308,15 @@ func (s *Store) loadPlace(ctx context.Context, reader string) (place, uint64, er
 	return p, e.Revision(), nil
 }
 
-func (s *Store) savePlace(ctx context.Context, reader string, seq, version uint64) (uint64, error) {
-	b, err := json.Marshal(place{Sequence: seq, Owner: s.opts.Owner})
+func (s *Store) savePlace(ctx context.Context, reader string, at place, version uint64) (uint64, error) {
+	b, err := json.Marshal(at)
 	if err != nil {
 		return 0, err
 	}
 	v, err := s.readers.Update(ctx, reader, b, version)
+	if err == nil || wrongLastSequence(err) {
+		s.trouble.set("readers", nil)
+	}
 	if wrongLastSequence(err) {
 		// Our own answer may have been lost: then the place is ours.
 		if e, gerr := s.readers.Get(ctx, reader); gerr == nil && string(e.Value()) == string(b) {
@@ -235,35 +325,11 @@ func (s *Store) savePlace(ctx context.Context, reader string, seq, version uint6
 		return 0, errFenced
 	}
 	if err != nil {
-		return 0, fmt.Errorf("save the place of reader %s: %w", reader, err)
+		err = s.explain("save the place of reader "+reader, err)
+		s.trouble.set("readers", err)
+		return 0, err
 	}
 	return v, nil
-}
-
-// standBy returns when the reader's place stood still for a while although
-// there was something to read: its owner is gone.
-func (s *Store) standBy(ctx context.Context, st jetstream.Stream, reader string) error {
-	_, seen, err := s.loadPlace(ctx, reader)
-	if err != nil {
-		return err
-	}
-	for still := time.Duration(0); still < takeOver; still += time.Second {
-		if !pause(ctx, time.Second) {
-			return nil
-		}
-		at, version, err := s.loadPlace(ctx, reader)
-		if err != nil {
-			return err
-		}
-		info, err := st.Info(ctx)
-		if err != nil {
-			return err
-		}
-		if version != seen || at.Sequence >= info.State.LastSeq {
-			seen, still = version, -time.Second
-		}
-	}
-	return nil
 }
 
 // pause waits, and says whether it did so to the end.

@@ -21,6 +21,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// inboxPrefix of the daemon's own answers: readers cannot listen to it.
+const inboxPrefix = "_INBOX_monitor"
+
 // Unlimited is a time to keep that never drops anything.
 const Unlimited time.Duration = 0
 
@@ -41,6 +44,7 @@ type Options struct {
 	Manage   bool   // create what is missing in an external server
 
 	ReadOnly bool // change no limits of streams that are there
+	lazy     bool // not an fsync a message: a restore makes its own at the end
 
 	Prefix string // first token of every subject, and of the streams' names when it is not news
 	Owner  string // this process, in the readers' places
@@ -61,9 +65,15 @@ type Store struct {
 	alerts  jetstream.Stream
 	feeds   jetstream.KeyValue
 	readers jetstream.KeyValue
-	metrics *metrics
-	log     *slog.Logger
-	closing atomic.Bool
+	leases  jetstream.KeyValue
+
+	leasesMade time.Time // when the bucket was made, by the server's clock
+	metrics    *metrics
+	log        *slog.Logger
+	closing    atomic.Bool
+	trouble    trouble
+
+	overview overview
 }
 
 // Open starts the embedded server or connects to an external one, and makes
@@ -107,7 +117,7 @@ func (s *Store) connOptions() []nats.Option {
 		nats.Name("newsmonitor " + s.opts.Owner),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(500 * time.Millisecond),
-		nats.CustomInboxPrefix("_INBOX_monitor"),
+		nats.CustomInboxPrefix(inboxPrefix),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			s.metrics.connected.Set(0)
 			if !s.closing.Load() {
@@ -120,7 +130,9 @@ func (s *Store) connOptions() []nats.Option {
 			s.log.Info("NATS is back")
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			s.log.Warn("NATS reports", "err", err)
+			if s.trouble.denied(err) {
+				s.log.Warn("NATS reports", "err", err)
+			}
 		}),
 	}
 }
@@ -180,11 +192,14 @@ func (s *Store) Ready(ctx context.Context) error {
 	if !s.nc.IsConnected() {
 		return fmt.Errorf("NATS at %s is away", s.where())
 	}
+	if err := s.trouble.last(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	for _, st := range []jetstream.Stream{s.items, s.alerts} {
 		if _, err := st.Info(ctx); err != nil {
-			return fmt.Errorf("read the state of stream %s: %w", st.CachedInfo().Config.Name, err)
+			return s.explain("read the state of stream "+st.CachedInfo().Config.Name, err)
 		}
 	}
 	return nil

@@ -366,14 +366,14 @@ func TestFence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := s.savePlace(t.Context(), "raise", 3, version)
+	v, err := s.savePlace(t.Context(), "raise", place{3, "test"}, version)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := s.savePlace(t.Context(), "raise", 3, version); err != nil || again != v {
+	if again, err := s.savePlace(t.Context(), "raise", place{3, "test"}, version); err != nil || again != v {
 		t.Errorf("the same place again, as after a lost answer: %d, %v; want %d", again, err, v)
 	}
-	if _, err := s.savePlace(t.Context(), "raise", 4, version); !errors.Is(err, errFenced) {
+	if _, err := s.savePlace(t.Context(), "raise", place{4, "test"}, version); !errors.Is(err, errFenced) {
 		t.Errorf("a place saved on an old version: %v, want errFenced", err)
 	}
 }

@@ -1,0 +1,126 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"newsmonitor/pipeline/feed"
+	"newsmonitor/pipeline/poll"
+	"newsmonitor/pipeline/stream"
+	"newsmonitor/pipeline/web"
+)
+
+// share is which part of the catalogue this process polls: all of it in a run
+// of Once, else what it holds leases for.
+type share struct {
+	mu     sync.Mutex // one update of the poller at a time
+	leased bool
+	held   [stream.Shards]bool
+}
+
+func shard(f feed.Feed) int { return stream.Shard(poll.HostOf(f.URL)) }
+
+// hold makes shards the ones whose feeds we poll.
+func (m *Monitor) hold(shards []int) {
+	m.share.mu.Lock()
+	defer m.share.mu.Unlock()
+	m.share.leased, m.share.held = true, [stream.Shards]bool{}
+	for _, s := range shards {
+		m.share.held[s] = true
+	}
+	m.poller.Update(m.share.of(m.config.Load().Feeds))
+}
+
+// catalogue gives poll the feeds of the moment.
+func (m *Monitor) catalogue() {
+	m.share.mu.Lock()
+	defer m.share.mu.Unlock()
+	m.poller.Update(m.share.of(m.config.Load().Feeds))
+}
+
+func (s *share) of(feeds []feed.Feed) []feed.Feed {
+	if !s.leased {
+		return feeds
+	}
+	mine := make([]feed.Feed, 0, len(feeds))
+	for _, f := range feeds {
+		if s.held[shard(f)] {
+			mine = append(mine, f)
+		}
+	}
+	return mine
+}
+
+// poll polls the feeds that we hold until ctx ends. The leases are given back
+// after the last poll, so that who takes over meets none of ours.
+func (m *Monitor) poll(ctx context.Context) error {
+	leases := m.store.Leases()
+	leases.Settle = m.poller.Settle
+	if m.settings.NATSLease > 0 {
+		leases.TTL = m.settings.NATSLease
+	}
+	leasing, giveBack := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveBack()
+	m.hold(nil)
+	done := make(chan error, 1)
+	go func() { done <- leases.Run(leasing, m.hold) }()
+	err := m.poller.Run(ctx)
+	giveBack()
+	return errors.Join(err, <-done)
+}
+
+// feedStates lists all feeds of the catalogue: ours as they are, those of
+// other replicas as they were last saved.
+func (m *Monitor) feedStates(ctx context.Context) []poll.Status {
+	ours := map[string]poll.Status{}
+	for _, st := range m.poller.Snapshot() {
+		ours[st.Feed.ID] = st
+	}
+	feeds := m.config.Load().Feeds
+	var saved map[string]poll.State
+	if len(ours) < len(feeds) {
+		var err error
+		saved, err = m.store.Feeds().Others(ctx, func(id string) bool { _, is := ours[id]; return !is })
+		if err != nil {
+			m.log.Debug("the states of other replicas' feeds cannot be read", "err", err)
+		}
+	}
+	all := make([]poll.Status, 0, len(feeds))
+	for _, f := range feeds {
+		st, ok := ours[f.ID]
+		if !ok {
+			st = poll.Remembered(f, saved[f.ID], m.settings.Poll.MinInterval)
+		}
+		all = append(all, st)
+	}
+	return all
+}
+
+// nodes lists the replicas, and how many of our catalogue's feeds each polls.
+func (m *Monitor) nodes(ctx context.Context) []web.NodeStatus {
+	nodes, err := m.store.Nodes(ctx)
+	if err != nil {
+		m.log.Debug("the leases cannot be read", "err", err)
+		return nil
+	}
+	var feeds [stream.Shards]int
+	for _, f := range m.config.Load().Feeds {
+		if f.Disabled == "" {
+			feeds[shard(f)]++
+		}
+	}
+	out := make([]web.NodeStatus, 0, len(nodes))
+	for _, n := range nodes {
+		st := web.NodeStatus{ID: n.ID, Host: n.Host, PID: n.PID, Self: n.ID == m.settings.Owner, Shards: n.Shards}
+		for _, s := range n.Shards {
+			st.Feeds += feeds[s]
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+// viewLimit is how long a view of the store may take.
+const viewLimit = 5 * time.Second

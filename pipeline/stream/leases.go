@@ -1,0 +1,515 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+)
+
+// Shards is into how many parts the feeds are divided. It is stored nowhere,
+// but all replicas must agree on it.
+const Shards = 64
+
+// leaseTTL must outlive the election of a new leader in a NATS cluster (4 to
+// 8 s), and with it a replica's feeds are polled by others within 20 s.
+const leaseTTL = 15 * time.Second
+
+// Shard is where the feeds of a host belong. The name is lower case and
+// carries the port, so that one replica owns a host's manners.
+func Shard(host string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(host))
+	return int(h.Sum32() % Shards)
+}
+
+// Leases divides the shards among the processes that run on the same streams:
+// KV LEASES, node.<id> for each process and s.<shard> for each shard, each
+// with a time to live that its holder renews by compare-and-set. A lease only
+// keeps two from asking a server twice; what makes items and alerts come once
+// is the compare-and-set of the streams. Only the server's clock and our own
+// monotonic one are used.
+type Leases struct {
+	TTL    time.Duration             // of a key; tests make it short
+	Settle func(ctx context.Context) // returns when the work on shards that were taken away has ended; may be nil
+
+	s    *Store
+	self []byte // value of our node key
+
+	mu   sync.Mutex // guards what follows
+	own  map[int]*lease
+	told []int
+
+	telling sync.Mutex // one call of changed at a time
+
+	// The rest is only the session's.
+	node     uint64 // revision of our node key, 0 without
+	nodes    map[string]bool
+	holders  map[int]string
+	settling bool
+	warned   bool
+	made     time.Time // the bucket that we know
+	lately   time.Time // when the watch last showed us something
+}
+
+type lease struct {
+	revision uint64
+	until    time.Time // our own end of it: 0.8 TTL after the last renewal was sent
+	leaving  bool      // no longer worked on, to be handed over
+}
+
+// Leases of this process. It holds nothing before Run.
+func (s *Store) Leases() *Leases {
+	host, _ := os.Hostname()
+	self, _ := json.Marshal(nodeValue{host, os.Getpid()})
+	return &Leases{TTL: leaseTTL, s: s, self: self, own: map[int]*lease{}}
+}
+
+type nodeValue struct {
+	Host string `json:"host"`
+	PID  int    `json:"pid"`
+}
+
+// Held are the shards that are ours now.
+func (l *Leases) Held() []int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held(time.Now())
+}
+
+func (l *Leases) held(now time.Time) []int {
+	held := []int{}
+	for shard, lease := range l.own {
+		if !lease.leaving && now.Before(lease.until) {
+			held = append(held, shard)
+		}
+	}
+	slices.Sort(held)
+	return held
+}
+
+// Run holds this process's share until ctx ends, and tells changed what it
+// is, each time that it changes. At the end everything is given back, so that
+// the others need not wait for the time to live.
+func (l *Leases) Run(ctx context.Context, changed func(held []int)) error {
+	tell := func() { l.tell(changed) }
+	var fence sync.WaitGroup
+	fencing, unfence := context.WithCancel(context.WithoutCancel(ctx))
+	fence.Go(func() { // works though a request to NATS hangs
+		for pause(fencing, max(l.TTL/50, 10*time.Millisecond)) {
+			tell()
+		}
+	})
+	for ctx.Err() == nil {
+		err := l.session(ctx, tell)
+		if ctx.Err() != nil {
+			break
+		}
+		level := slog.LevelWarn
+		if l.warned {
+			level = slog.LevelDebug
+		}
+		l.s.log.Log(ctx, level, "the feeds' leases cannot be renewed; trying again", "err", err)
+		l.warned = true
+		pause(ctx, max(l.TTL/15, 50*time.Millisecond))
+	}
+	unfence()
+	fence.Wait()
+	l.mu.Lock()
+	own := l.own
+	l.own = map[int]*lease{}
+	l.mu.Unlock()
+	tell()
+	l.giveBack(own)
+	return nil
+}
+
+// tell reports a change of what we hold, also when it came by time alone.
+func (l *Leases) tell(changed func([]int)) {
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	l.mu.Lock()
+	held := l.held(time.Now())
+	same := l.told != nil && slices.Equal(held, l.told)
+	l.told = held
+	l.mu.Unlock()
+	if same {
+		return
+	}
+	l.s.metrics.shards.Set(float64(len(held)))
+	changed(slices.Clone(held))
+}
+
+var (
+	errStale = errors.New("the list of holders is out of date")
+	errTaken = errors.New("another process has it")
+)
+
+// session renews, claims and hands over until ctx ends or its view of the
+// others is no longer to be trusted.
+func (l *Leases) session(ctx context.Context, tell func()) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := l.s.ensureLeases(ctx); err != nil {
+		return err
+	}
+	watch, err := l.s.leases.WatchAll(ctx)
+	if err != nil {
+		return fmt.Errorf("watch the leases: %w", err)
+	}
+	defer func() { _ = watch.Stop() }()
+	l.nodes, l.holders, l.lately = map[string]bool{}, map[int]string{}, time.Now()
+	settled := make(chan []int, 1)
+	var settlers sync.WaitGroup
+	defer settlers.Wait()
+	defer cancel()
+	resumed := l.resume()
+	forgotten := resumed && !l.s.leasesMade.Equal(l.made)
+	l.made = l.s.leasesMade
+
+	tick := time.NewTicker(l.TTL / 4)
+	defer tick.Stop()
+	known := false // whether the watch has shown all that there was
+	act := false   // whether there may be something to claim or to hand over
+	patient := time.Time{}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case e, ok := <-watch.Updates():
+			switch {
+			case !ok:
+				return errStale
+			case e == nil:
+				known, act = true, true // the list is complete
+				if forgotten {
+					// A server of one node forgets what is in memory. Before
+					// claiming what seems free, let those who had it take it
+					// back, or their time run out.
+					patient = time.Now().Add(l.fenceAfter())
+				}
+				if resumed {
+					if err := l.renewAll(ctx); err != nil {
+						return err
+					}
+				}
+			default:
+				act = l.note(e) || act
+			}
+			if len(watch.Updates()) > 0 {
+				continue // a replica that dies frees all its keys within milliseconds
+			}
+		case <-tick.C:
+			act = true
+			if time.Since(l.lately) > 2*l.TTL {
+				return errStale // our own renewals should have been seen
+			}
+			if err := l.renewAll(ctx); err != nil {
+				return err
+			}
+		case done := <-settled:
+			l.settling = false
+			l.release(ctx, done)
+			act = true
+		}
+		if !act || !known {
+			continue
+		}
+		act = false
+		if err := l.join(ctx); err != nil {
+			return err
+		}
+		if time.Now().Before(patient) {
+			tell()
+			continue // the next renewal acts
+		}
+		if err := l.claim(ctx); err != nil {
+			return err
+		}
+		if leaving := l.surplus(); len(leaving) > 0 {
+			tell()
+			l.settling = true
+			settlers.Go(func() {
+				if l.Settle != nil {
+					l.Settle(ctx)
+				}
+				settled <- leaving
+			})
+		}
+		tell()
+		if l.warned {
+			l.warned = false
+			l.s.log.Info("the feeds' leases are renewed again", "shards", len(l.Held()))
+		}
+	}
+}
+
+// resume prepares for a new session, and says whether we had a share before.
+func (l *Leases) resume() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.settling = false
+	for _, held := range l.own {
+		held.leaving = false // counted anew
+	}
+	return len(l.own) > 0
+}
+
+// note takes one change of the bucket into our view, and says whether there
+// may be something to claim or to hand over.
+func (l *Leases) note(e jetstream.KeyValueEntry) bool {
+	l.lately = time.Now()
+	put := e.Operation() == jetstream.KeyValuePut
+	if id, ok := strings.CutPrefix(e.Key(), "node."); ok {
+		known := l.nodes[id]
+		if put {
+			l.nodes[id] = true
+			return !known
+		}
+		delete(l.nodes, id)
+		return known
+	}
+	shard, ok := shardOf(e.Key())
+	if !ok {
+		return false
+	}
+	if put {
+		l.holders[shard] = string(e.Value())
+		return false
+	}
+	delete(l.holders, shard)
+	return true
+}
+
+func shardOf(key string) (int, bool) {
+	s, ok := strings.CutPrefix(key, "s.")
+	n, err := strconv.Atoi(s)
+	return n, ok && err == nil && n >= 0 && n < Shards
+}
+
+// join makes our node key if there is none.
+func (l *Leases) join(ctx context.Context) (err error) {
+	if l.node != 0 {
+		return nil
+	}
+	l.node, err = l.create(ctx, "node."+l.s.opts.Owner, l.self)
+	if errors.Is(err, errTaken) {
+		// Ours, from before the connection was lost: nobody else has our id.
+		l.node, err = l.renew(ctx, "node."+l.s.opts.Owner, l.self, 0)
+	}
+	if err == nil {
+		l.nodes[l.s.opts.Owner] = true
+	}
+	return err
+}
+
+// share is how many shards each process may hold.
+func (l *Leases) share() int {
+	live := max(1, len(l.nodes))
+	return (Shards + live - 1) / live
+}
+
+// claim takes free shards up to our share.
+func (l *Leases) claim(ctx context.Context) error {
+	l.mu.Lock()
+	mine := len(l.own)
+	l.mu.Unlock()
+	// Each begins elsewhere, so that several claimants seldom meet.
+	start := Shard(l.s.opts.Owner)
+	for i := range Shards {
+		if mine >= l.share() {
+			return nil
+		}
+		shard := (start + i) % Shards
+		if l.holders[shard] != "" {
+			continue
+		}
+		sent := time.Now()
+		revision, err := l.create(ctx, "s."+strconv.Itoa(shard), []byte(l.s.opts.Owner))
+		switch {
+		case errors.Is(err, errTaken):
+			continue
+		case err != nil:
+			return err
+		}
+		l.holders[shard] = l.s.opts.Owner
+		l.mu.Lock()
+		if l.own[shard] == nil {
+			mine++
+		}
+		l.own[shard] = &lease{revision: revision, until: sent.Add(l.fenceAfter())}
+		l.mu.Unlock()
+	}
+	return nil
+}
+
+// fenceAfter is when we stop by ourselves if no renewal got through: before
+// the server lets the key go.
+func (l *Leases) fenceAfter() time.Duration { return l.TTL * 4 / 5 }
+
+// surplus marks what is more than our share as leaving.
+func (l *Leases) surplus() (leaving []int) {
+	if l.settling {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var mine []int
+	for shard, lease := range l.own {
+		if !lease.leaving {
+			mine = append(mine, shard)
+		}
+	}
+	slices.Sort(mine)
+	for _, shard := range mine[min(l.share(), len(mine)):] {
+		l.own[shard].leaving = true
+		leaving = append(leaving, shard)
+	}
+	return leaving
+}
+
+// renewAll renews all that we have. It returns an error when the bucket itself
+// does not answer.
+func (l *Leases) renewAll(ctx context.Context) error {
+	if l.node != 0 {
+		revision, err := l.renew(ctx, "node."+l.s.opts.Owner, l.self, l.node)
+		switch {
+		case err == nil:
+			l.node = revision
+		case errors.Is(err, errTaken), errors.Is(err, jetstream.ErrKeyNotFound):
+			l.node = 0 // joins again
+		default:
+			return err
+		}
+	}
+	l.mu.Lock()
+	revisions := map[int]uint64{}
+	for shard, lease := range l.own {
+		revisions[shard] = lease.revision
+	}
+	l.mu.Unlock()
+	var g errgroup.Group
+	g.SetLimit(8)
+	for shard, revision := range revisions {
+		g.Go(func() error {
+			sent := time.Now()
+			key, value := "s."+strconv.Itoa(shard), []byte(l.s.opts.Owner)
+			revision, err := l.renew(ctx, key, value, revision)
+			if errors.Is(err, jetstream.ErrKeyNotFound) {
+				// Lapsed, or the bucket was made anew: first come, first served.
+				revision, err = l.create(ctx, key, value)
+			}
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			switch {
+			case errors.Is(err, errTaken):
+				delete(l.own, shard)
+				return nil
+			case err != nil:
+				return err
+			}
+			l.own[shard].revision, l.own[shard].until = revision, sent.Add(l.fenceAfter())
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// renew writes a key again if it is still ours. The client's Update would drop
+// its time to live.
+func (l *Leases) renew(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.TTL/5)
+	defer cancel()
+	for {
+		if revision != 0 {
+			ack, err := l.s.js.PublishMsg(ctx, &nats.Msg{Subject: "$KV." + l.s.names.leases + "." + key, Data: value},
+				jetstream.WithExpectLastSequencePerSubject(revision), jetstream.WithMsgTTL(l.TTL), jetstream.WithRetryAttempts(0))
+			if err == nil {
+				return ack.Sequence, nil
+			}
+			if !wrongLastSequence(err) {
+				return 0, fmt.Errorf("renew lease %s: %w", key, err)
+			}
+		}
+		// Refused: somebody has it, or our last answer was lost on the way.
+		e, err := l.s.leases.Get(ctx, key)
+		switch {
+		case err != nil:
+			return 0, fmt.Errorf("read lease %s: %w", key, err)
+		case string(e.Value()) != string(value):
+			return 0, errTaken
+		case e.Revision() == revision:
+			return 0, fmt.Errorf("renew lease %s: a copy of the bucket is behind", key)
+		}
+		revision = e.Revision()
+	}
+}
+
+func (l *Leases) create(ctx context.Context, key string, value []byte) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.TTL/5)
+	defer cancel()
+	revision, err := l.s.leases.Create(ctx, key, value, jetstream.KeyTTL(l.TTL))
+	if errors.Is(err, jetstream.ErrKeyExists) {
+		return 0, errTaken
+	}
+	if err != nil {
+		return 0, fmt.Errorf("claim lease %s: %w", key, err)
+	}
+	return revision, nil
+}
+
+// release hands shards over.
+func (l *Leases) release(ctx context.Context, shards []int) {
+	for _, shard := range shards {
+		l.mu.Lock()
+		held := l.own[shard]
+		delete(l.own, shard)
+		l.mu.Unlock()
+		if held == nil {
+			continue
+		}
+		delete(l.holders, shard)
+		l.free(ctx, "s."+strconv.Itoa(shard), held.revision)
+	}
+}
+
+// free deletes a key; whoever fails at that leaves it to its time to live.
+func (l *Leases) free(ctx context.Context, key string, revision uint64) {
+	ctx, cancel := context.WithTimeout(ctx, l.TTL/5)
+	defer cancel()
+	if err := l.s.leases.Purge(ctx, key, jetstream.LastRevision(revision), jetstream.PurgeTTL(markerTTL)); err != nil {
+		l.s.log.Debug("a lease was not given back", "lease", key, "err", err)
+	}
+}
+
+// giveBack ends a planned stop: within two seconds, whatever NATS does.
+func (l *Leases) giveBack(own map[int]*lease) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	var g errgroup.Group
+	g.SetLimit(8)
+	// The node first: what is free is then divided among those who stay.
+	if l.node != 0 {
+		l.free(ctx, "node."+l.s.opts.Owner, l.node)
+		l.node = 0
+	}
+	for shard, held := range own {
+		g.Go(func() error {
+			l.free(ctx, "s."+strconv.Itoa(shard), held.revision)
+			return nil
+		})
+	}
+	_ = g.Wait() // nothing returns an error
+}

@@ -1,0 +1,339 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// external is somebody else's NATS server, which can be stopped and started.
+type external struct {
+	opts *server.Options
+	ns   *server.Server
+}
+
+func startExternal(t *testing.T) *external {
+	t.Helper()
+	x := &external{opts: &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true}}
+	x.start(t)
+	x.opts.Port = x.ns.Addr().(*net.TCPAddr).Port
+	t.Cleanup(x.stop)
+	return x
+}
+
+func (x *external) start(t *testing.T) {
+	t.Helper()
+	ns, err := server.NewServer(x.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go ns.Start()
+	if !ns.ReadyForConnections(20 * time.Second) {
+		t.Fatal("the external server does not start")
+	}
+	x.ns = ns
+}
+
+func (x *external) stop() {
+	if x.ns != nil {
+		x.ns.Shutdown()
+		x.ns.WaitForShutdown()
+		x.ns = nil
+	}
+}
+
+// cable is a way to a server that can be cut without a word to either end.
+type cable struct {
+	net.Listener
+	to    string
+	mu    sync.Mutex
+	dead  bool
+	conns []net.Conn
+}
+
+func newCable(t *testing.T, to string) *cable {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cable{Listener: l, to: to}
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", c.to)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			c.mu.Lock()
+			c.conns = append(c.conns, in, out)
+			c.mu.Unlock()
+			go c.copy(out, in)
+			go c.copy(in, out)
+		}
+	}()
+	t.Cleanup(func() {
+		_ = l.Close()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, n := range c.conns {
+			_ = n.Close()
+		}
+	})
+	return c
+}
+
+// copy passes bytes on; a cut cable swallows them.
+func (c *cable) copy(to io.WriteCloser, from io.ReadCloser) {
+	defer func() { _, _ = to.Close(), from.Close() }()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			return
+		}
+		c.mu.Lock()
+		dead := c.dead
+		c.mu.Unlock()
+		if dead {
+			continue
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func (c *cable) cut(dead bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dead = dead
+}
+
+// registry of who says that he holds what; a shard that two hold is an error.
+type registry struct {
+	t    *testing.T
+	mu   sync.Mutex
+	held map[string][]int
+	wake chan struct{}
+}
+
+func (r *registry) changed(id string) func([]int) {
+	return func(held []int) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for other, theirs := range r.held {
+			for _, s := range held {
+				if other != id && slices.Contains(theirs, s) {
+					r.t.Errorf("%s holds shard %d, and so does %s", id, s, other)
+				}
+			}
+		}
+		r.held[id] = held
+		select {
+		case r.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// wait until the numbers of held shards are these, and returns how long it took.
+func (r *registry) wait(want map[string]int) time.Duration {
+	r.t.Helper()
+	start, deadline := time.Now(), time.After(30*time.Second)
+	for {
+		r.mu.Lock()
+		have := map[string]int{}
+		all := map[int]bool{}
+		for id, held := range r.held {
+			if len(held) > 0 {
+				have[id] = len(held)
+			}
+			for _, s := range held {
+				all[s] = true
+			}
+		}
+		r.mu.Unlock()
+		if fmt.Sprint(have) == fmt.Sprint(want) && len(all) == Shards {
+			return time.Since(start)
+		}
+		select {
+		case <-r.wake:
+		case <-deadline:
+			r.t.Fatalf("held %v, want %v", have, want)
+		}
+	}
+}
+
+// replica shares the streams of an external server.
+type replica struct {
+	*Store
+	leases *Leases
+	stop   func()
+}
+
+const testTTL = 2 * time.Second
+
+func startReplica(t *testing.T, url, id string, r *registry) *replica {
+	t.Helper()
+	o := options(t)
+	o.URL, o.Owner, o.Manage, o.Registry = url, id, true, prometheus.NewRegistry()
+	s := open(t, o)
+	l := s.Leases()
+	l.TTL = testTTL
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx, r.changed(id)) }()
+	rep := &replica{Store: s, leases: l}
+	rep.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run of %s: %v", id, err)
+		}
+	})
+	t.Cleanup(rep.stop)
+	return rep
+}
+
+// TestLeasesAlone: one process holds everything at once, by the same code.
+func TestLeasesAlone(t *testing.T) {
+	t.Parallel()
+	s := open(t, options(t))
+	r := &registry{t: t, held: map[string][]int{}, wake: make(chan struct{}, 1)}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error)
+	go func() { done <- s.Leases().Run(ctx, r.changed("a")) }()
+	if took := r.wait(map[string]int{"a": Shards}); took > 3*time.Second {
+		t.Errorf("took %v", took)
+	}
+	nodes, err := s.Nodes(t.Context())
+	if err != nil || len(nodes) != 1 || nodes[0].ID != "test" || len(nodes[0].Shards) != Shards || nodes[0].PID == 0 {
+		t.Errorf("nodes %v, %v", nodes, err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	r.none(t)
+	if nodes, err := s.Nodes(t.Context()); err != nil || len(nodes) != 0 {
+		t.Errorf("nodes %v, %v after the end; want none", nodes, err)
+	}
+}
+
+// none expects that nobody says that he holds anything.
+func (r *registry) none(t *testing.T) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, held := range r.held {
+		if len(held) > 0 {
+			t.Errorf("%s still says that it holds %v", id, held)
+		}
+	}
+}
+
+// TestLeasesShared: three share evenly and never hold the same; one that stops
+// hands over at once, one that is cut off loses its share within the time to
+// live and has let go by itself before.
+func TestLeasesShared(t *testing.T) {
+	t.Parallel()
+	x := startExternal(t)
+	r := &registry{t: t, held: map[string][]int{}, wake: make(chan struct{}, 1)}
+	startReplica(t, x.ns.ClientURL(), "a", r)
+	r.wait(map[string]int{"a": 64})
+	b := startReplica(t, x.ns.ClientURL(), "b", r)
+	t.Logf("the second joined in %v", r.wait(map[string]int{"a": 32, "b": 32}))
+	way := newCable(t, x.ns.Addr().String())
+	startReplica(t, "nats://"+way.Addr().String(), "c", r)
+	t.Logf("the third joined in %v", r.wait(map[string]int{"a": 22, "b": 22, "c": 20}))
+
+	start := time.Now()
+	b.stop()
+	r.wait(map[string]int{"a": 32, "c": 32})
+	if took := time.Since(start); took > testTTL {
+		t.Errorf("a planned stop handed over in %v, want at once", took)
+	}
+	way.cut(true)
+	took := r.wait(map[string]int{"a": 64})
+	t.Logf("the share of one that was cut off was taken over in %v", took)
+	if took > testTTL+2*time.Second {
+		t.Errorf("the takeover took %v with a time to live of %v", took, testTTL)
+	}
+	way.cut(false)
+	t.Logf("and given back in %v", r.wait(map[string]int{"a": 32, "c": 32}))
+}
+
+// TestLeasesForgotten: a server of one node forgets the leases at a restart,
+// as they are kept in memory; everybody goes on with what he had.
+func TestLeasesForgotten(t *testing.T) {
+	t.Parallel()
+	x := startExternal(t)
+	r := &registry{t: t, held: map[string][]int{}, wake: make(chan struct{}, 1)}
+	startReplica(t, x.ns.ClientURL(), "a", r)
+	b := startReplica(t, x.ns.ClientURL(), "b", r)
+	r.wait(map[string]int{"a": 32, "b": 32})
+	x.stop()
+	x.start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for { // renewed, and not merely not yet fenced
+		nodes, err := b.Nodes(ctx)
+		if err == nil && len(nodes) == 2 && len(nodes[0].Shards) == 32 && len(nodes[1].Shards) == 32 {
+			break
+		}
+		if !pause(ctx, 20*time.Millisecond) {
+			t.Fatalf("nodes %v, %v", nodes, err)
+		}
+	}
+	r.wait(map[string]int{"a": 32, "b": 32})
+}
+
+// TestLeasesSettle: what is handed over is not free before the work on it has
+// ended.
+func TestLeasesSettle(t *testing.T) {
+	t.Parallel()
+	x := startExternal(t)
+	r := &registry{t: t, held: map[string][]int{}, wake: make(chan struct{}, 1)}
+	o := options(t)
+	o.URL, o.Owner, o.Manage = x.ns.ClientURL(), "a", true
+	s := open(t, o)
+	l := s.Leases()
+	l.TTL = testTTL
+	working, ended := make(chan struct{}), make(chan struct{})
+	l.Settle = func(context.Context) {
+		close(working)
+		<-ended
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error)
+	go func() { done <- l.Run(ctx, r.changed("a")) }()
+	r.wait(map[string]int{"a": 64})
+	b := startReplica(t, x.ns.ClientURL(), "b", r)
+	<-working
+	for range 3 { // longer than the time to live
+		pause(t.Context(), testTTL/2)
+		if held := b.leases.Held(); len(held) > 0 {
+			t.Errorf("b holds %v while a still works on them", held)
+		}
+	}
+	close(ended)
+	r.wait(map[string]int{"a": 32, "b": 32})
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
