@@ -165,7 +165,7 @@ func (l *Leases) session(ctx context.Context, tell func()) error {
 	if err := l.s.ensureLeases(ctx); err != nil {
 		return err
 	}
-	watch, err := l.s.leases.WatchAll(ctx)
+	watch, err := l.s.leaseBucket().WatchAll(ctx)
 	if err != nil {
 		return fmt.Errorf("watch the leases: %w", err)
 	}
@@ -444,7 +444,7 @@ func (l *Leases) renew(ctx context.Context, key string, value []byte, revision u
 			}
 		}
 		// Refused: somebody has it, or our last answer was lost on the way.
-		e, err := l.s.leases.Get(ctx, key)
+		e, err := l.s.leaseBucket().Get(ctx, key)
 		switch {
 		case err != nil:
 			return 0, fmt.Errorf("read lease %s: %w", key, err)
@@ -460,7 +460,7 @@ func (l *Leases) renew(ctx context.Context, key string, value []byte, revision u
 func (l *Leases) create(ctx context.Context, key string, value []byte) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.TTL/5)
 	defer cancel()
-	revision, err := l.s.leases.Create(ctx, key, value, jetstream.KeyTTL(l.TTL))
+	revision, err := l.s.leaseBucket().Create(ctx, key, value, jetstream.KeyTTL(l.TTL))
 	if errors.Is(err, jetstream.ErrKeyExists) {
 		return 0, errTaken
 	}
@@ -489,7 +489,7 @@ func (l *Leases) release(ctx context.Context, shards []int) {
 func (l *Leases) free(ctx context.Context, key string, revision uint64) {
 	ctx, cancel := context.WithTimeout(ctx, l.TTL/5)
 	defer cancel()
-	if err := l.s.leases.Purge(ctx, key, jetstream.LastRevision(revision), jetstream.PurgeTTL(markerTTL)); err != nil {
+	if err := l.s.leaseBucket().Purge(ctx, key, jetstream.LastRevision(revision), jetstream.PurgeTTL(markerTTL)); err != nil {
 		l.s.log.Debug("a lease was not given back", "lease", key, "err", err)
 	}
 }

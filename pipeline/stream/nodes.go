@@ -26,7 +26,7 @@ type Node struct {
 
 // Nodes lists the processes that share the feeds, and what each holds.
 func (s *Store) Nodes(ctx context.Context) ([]Node, error) {
-	w, err := s.leases.WatchAll(ctx, jetstream.IgnoreDeletes())
+	w, err := s.leaseBucket().WatchAll(ctx, jetstream.IgnoreDeletes())
 	if err != nil {
 		return nil, fmt.Errorf("read the leases: %w", err)
 	}
@@ -71,7 +71,7 @@ func (s *Store) Nodes(ctx context.Context) ([]Node, error) {
 // alive says whether a process renews its node key. One that we cannot ask
 // about counts as alive.
 func (s *Store) alive(ctx context.Context, id string) bool {
-	_, err := s.leases.Get(ctx, "node."+id)
+	_, err := s.leaseBucket().Get(ctx, "node."+id)
 	return !errors.Is(err, jetstream.ErrKeyNotFound)
 }
 
@@ -103,12 +103,15 @@ func (s *Store) ensureLeases(ctx context.Context) error {
 	if status.LimitMarkerTTL() <= 0 {
 		return fmt.Errorf("bucket %s at %s cannot keep our promises:\n    limit marker TTL: have none, want %s", want.Bucket, s.where(), markerTTL)
 	}
-	s.leases = kv
+	s.leases.Store(&kv)
 	if st, ok := status.(*jetstream.KeyValueBucketStatus); ok {
 		s.leasesMade = st.StreamInfo().Created
 	}
 	return nil
 }
+
+// leaseBucket is KV LEASES as it was made last.
+func (s *Store) leaseBucket() jetstream.KeyValue { return *s.leases.Load() }
 
 // noMemory says whether an account has no room for streams in memory.
 func noMemory(err error) bool {
