@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"newsmonitor/pipeline/feed"
+	"newsmonitor/pipeline/notify"
 	"newsmonitor/pipeline/poll"
 	"newsmonitor/pipeline/problem"
 	"newsmonitor/pipeline/rule"
@@ -55,6 +56,7 @@ type Settings struct {
 type Files struct {
 	Feeds   []string    // files, or builtin; empty: ./feeds.yaml if there, else builtin
 	Rules   []string    // folders, or builtin; empty: ./rules if there, else builtin
+	Notify  string      // file of destinations; empty: nothing is pushed
 	RSSHub  string      // base URL for rsshub: routes, or empty
 	Builtin fs.FS       // feeds.yaml and rules/
 	Extra   []feed.Feed // the demo's own; without Feeds they are all that is watched
@@ -65,10 +67,11 @@ type Files struct {
 type Config struct {
 	Feeds    []feed.Feed
 	Rules    *rule.Set
-	FeedsRun []string          // which copies of the feeds run, for log, status and page
-	RulesRun []string          //
-	Problems problem.List      // of files that were refused at a reload, and warnings
-	catalogs map[string]result // last good version of each feeds file
+	Pushed   []*notify.Destination // where alerts are pushed
+	FeedsRun []string              // which copies of the feeds run, for log, status and page
+	RulesRun []string              //
+	Problems problem.List          // of files that were refused at a reload, and warnings
+	catalogs map[string]result     // last good version of each feeds file
 }
 
 type result struct{ feeds []feed.Feed }
@@ -116,6 +119,8 @@ func (f Files) Load(prev *Config) (*Config, error) {
 	var l problem.List
 	c.Rules, c.RulesRun, l = f.loadRules(old)
 	c.Problems = append(c.Problems, l...)
+	c.Pushed, l = f.loadDestinations(c, prev)
+	c.Problems = append(c.Problems, l...)
 	c.Problems.Sort()
 	if errs := c.Problems.Errors(); len(errs) > 0 && prev == nil {
 		return c, errs
@@ -133,6 +138,31 @@ func orDefault(names []string, here string) []string {
 		return []string{here}
 	}
 	return []string{BuiltinName}
+}
+
+// loadDestinations reads the file of destinations, whose filters must name what
+// there is.
+func (f Files) loadDestinations(c, prev *Config) ([]*notify.Destination, problem.List) {
+	if f.Notify == "" {
+		return nil, nil
+	}
+	known := notify.Known{Channels: []string{}, Feeds: []string{}}
+	if c.Rules != nil {
+		for _, ch := range c.Rules.Channels() {
+			known.Channels = append(known.Channels, ch.Slug)
+		}
+	}
+	if len(known.Channels) == 0 { // the rules' own problems say why
+		known.Channels = nil
+	}
+	for _, fd := range c.Feeds {
+		known.Feeds = append(known.Feeds, fd.ID)
+	}
+	ds, l := notify.Load(f.Notify, known)
+	if len(l.Errors()) > 0 && prev != nil {
+		ds = prev.Pushed
+	}
+	return ds, l
 }
 
 // LoadRules reads the rules only.
@@ -206,6 +236,9 @@ func (f Files) Watched() []string {
 		if name != BuiltinName {
 			out = append(out, filepath.Clean(name))
 		}
+	}
+	if f.Notify != "" {
+		out = append(out, filepath.Clean(f.Notify))
 	}
 	return out
 }

@@ -22,8 +22,9 @@ var mayImport = map[string][]string{
 	"pipeline/rule":        {"pipeline/feed", "pipeline/problem", "pipeline/rule/engine", "pipeline/rule/query", "pipeline/rule/text"},
 	"pipeline/alert":       {"pipeline/feed", "pipeline/rule"},
 	"pipeline/web":         {"pipeline/alert", "pipeline/feed", "pipeline/problem", "pipeline/rule"},
+	"pipeline/notify":      {"pipeline/alert", "pipeline/feed", "pipeline/problem", "pipeline/rule"},
 	"pipeline/stream":      {"pipeline/alert", "pipeline/feed", "pipeline/poll", "pipeline/problem"},
-	"pipeline": {"pipeline/alert", "pipeline/feed", "pipeline/poll", "pipeline/problem", "pipeline/rule",
+	"pipeline": {"pipeline/alert", "pipeline/feed", "pipeline/notify", "pipeline/poll", "pipeline/problem", "pipeline/rule",
 		"pipeline/stream", "pipeline/web"},
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"newsmonitor/pipeline/alert"
 	"newsmonitor/pipeline/feed"
+	"newsmonitor/pipeline/notify"
 	"newsmonitor/pipeline/poll"
 	"newsmonitor/pipeline/rule"
 	"newsmonitor/pipeline/stream"
@@ -33,6 +34,7 @@ type Monitor struct {
 	store  *stream.Store
 	poller *poll.Poller
 	raiser *alert.Raiser
+	pusher *notify.Notifier
 	web    *web.Server // nil when it does not listen
 	share  share
 }
@@ -68,6 +70,7 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (_ *Monitor, err er
 		Items: m.store.Items(), Outbox: m.store.Alerts(), Match: m.match,
 		Instance: s.Instance, Now: time.Now, Log: log, Metrics: alert.NewMetrics(m.registry),
 	}
+	m.pusher = notify.New(notify.Config{Alerts: m.store.Alerts(), Health: m.health, Log: log, Registerer: m.registry})
 	if s.HTTP != "off" {
 		if m.web, err = m.newWeb(); err != nil {
 			return nil, err
@@ -84,6 +87,7 @@ func (m *Monitor) Run(ctx context.Context, reload <-chan struct{}) error {
 	g.Go(func() error { return m.store.Run(ctx) })  // the store's health
 	g.Go(func() error { return m.poll(ctx) })       // servers -> ITEMS, for the feeds that we hold
 	g.Go(func() error { return m.raiser.Run(ctx) }) // ITEMS -> rules -> ALERTS
+	g.Go(func() error { return m.pusher.Run(ctx) }) // ALERTS -> destinations
 	if m.web != nil {
 		g.Go(func() error { return m.web.Run(ctx) }) // ALERTS -> people
 	}

@@ -91,6 +91,7 @@ func (m *Monitor) use(config, old *Config) {
 	m.catalogue()
 	channels, rules := slugs(config)
 	m.raiser.Metrics.Expect(channels, rules)
+	m.pusher.Update(config.Pushed)
 	if old != nil {
 		_, had := slugs(old)
 		m.raiser.Metrics.Forget(slices.DeleteFunc(had, func(id string) bool { return slices.Contains(rules, id) }))

@@ -7,6 +7,7 @@ import (
 
 	"newsmonitor/pipeline/alert"
 	"newsmonitor/pipeline/feed"
+	"newsmonitor/pipeline/notify"
 	"newsmonitor/pipeline/poll"
 	"newsmonitor/pipeline/stream"
 	"newsmonitor/pipeline/web"
@@ -27,7 +28,7 @@ func (m *Monitor) newWeb() (*web.Server, error) {
 		Addr: s.HTTP, TokenFile: s.HTTPTokenFile, UserHeader: s.HTTPUserHeader, Trust: trust, Hosts: s.HTTPHosts,
 		Alerts: alertLog{m.store.Alerts()}, Revisions: m.store.Items().Revisions,
 		Query: m.query, Feeds: m.feeds, Rules: m.rules, Status: m.status, Ready: m.store.Ready, Backup: m.store.Backup,
-		Metrics: m.registry, Log: m.log,
+		Pushed: m.destinations, Metrics: m.registry, Log: m.log,
 	})
 	if err != nil {
 		return nil, err
@@ -80,6 +81,34 @@ func (m *Monitor) feeds() []web.FeedStatus {
 			LastPoll: st.LastPoll, NextDue: st.NextDue, IntervalSeconds: st.Interval.Seconds(),
 			Why: st.Why, Notes: st.Notes, Certificate: st.Certificate,
 		})
+	}
+	return out
+}
+
+// health is what a digest says of the watch.
+func (m *Monitor) health() (h notify.Health) {
+	for _, st := range m.poller.Snapshot() {
+		switch st.State {
+		case poll.StateDisabled:
+			continue
+		case poll.StateOK:
+			h.Read++
+		case poll.StateSilent:
+			h.Read++
+			h.Silent = append(h.Silent, st.Feed.ID)
+		case poll.StateFailing, poll.StateGone:
+			h.Failing = append(h.Failing, st.Feed.ID)
+		}
+		h.Feeds++
+	}
+	return h
+}
+
+func (m *Monitor) destinations(ctx context.Context) []web.Destination {
+	var out []web.Destination
+	for _, d := range m.pusher.Status(ctx) {
+		out = append(out, web.Destination{Name: d.Name, Service: d.Service, State: d.State, LastDelivered: d.LastDelivered,
+			Undelivered: d.Undelivered, More: d.More, LastError: d.LastError, Text: d.Text})
 	}
 	return out
 }

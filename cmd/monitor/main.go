@@ -52,6 +52,7 @@ type commands struct {
 	Alerts  alertsCmd  `cmd:"" help:"Past alerts."`
 	Watch   watchCmd   `cmd:"" help:"Alerts as they come."`
 	Replay  replayCmd  `cmd:"" help:"Stored items through other rules: what would be raised, gained and lost."`
+	Notify  notifyCmd  `cmd:"" help:"Where alerts are pushed: send a test."`
 	Status  statusCmd  `cmd:"" help:"How the running daemon is doing."`
 	Backup  backupCmd  `cmd:"" help:"All that is stored, in one file."`
 	Restore restoreCmd `cmd:"" help:"A data folder out of a backup."`

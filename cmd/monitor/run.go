@@ -30,11 +30,12 @@ var builtin = newsmonitor.Builtin
 type files struct {
 	Feeds  []string `placeholder:"FILE" help:"What to watch; may be repeated, later ones win by id; builtin is the copy inside the binary. Default: ./feeds.yaml if there, else builtin."`
 	Rules  []string `placeholder:"DIR" help:"What to look for; may be repeated, later ones win by id; builtin is the copy inside the binary. Default: ./rules if there, else builtin."`
+	Notify string   `placeholder:"FILE" help:"Where alerts are pushed: mail, chat and webhooks; see deploy/notify.example.yaml."`
 	RSSHub string   `name:"rsshub" placeholder:"URL" help:"An RSSHub of your own, for feeds whose url is rsshub:/route."`
 }
 
 func (f files) load() pipeline.Files {
-	return pipeline.Files{Feeds: f.Feeds, Rules: f.Rules, RSSHub: f.RSSHub, Builtin: builtin}
+	return pipeline.Files{Feeds: f.Feeds, Rules: f.Rules, Notify: f.Notify, RSSHub: f.RSSHub, Builtin: builtin}
 }
 
 type runCmd struct {

@@ -113,6 +113,9 @@ func (c *statusCmd) show(t terminal, st web.Status, feeds []web.FeedStatus) {
 			line("replica", "%s polls %d feeds (%d of %d shards)%s", nodeName(n), n.Feeds, len(n.Shards), stream.Shards, answers(n.Self))
 		}
 	}
+	for _, d := range st.Pushed {
+		line("push", "%s (%s): %s", d.Name, d.Service, safe(head(d.Text, 200)))
+	}
 	for _, p := range st.Problems {
 		text := strings.SplitN(p.String(), "\n", 2)[0]
 		if p.Hint != "" {

@@ -184,5 +184,6 @@ func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) error {
 	}
 	st.Copies.Feeds, st.Copies.Rules = list(st.Copies.Feeds), list(st.Copies.Rules)
 	st.Problems, st.Streams, st.Readers, st.Nodes = list(st.Problems), list(st.Streams), list(st.Readers), list(st.Nodes)
+	st.Pushed = s.destinations(r.Context())
 	return answer(w, st)
 }

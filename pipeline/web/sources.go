@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,6 +16,24 @@ type sourcesView struct {
 	Counts  []option // by state
 	Total   int
 	Ignored []FeedStatus // not watched, with the reason
+	Pushed  []pushed     // destinations
+}
+
+// pushed is one destination as the page shows it.
+type pushed struct {
+	Destination
+	Delivered when
+}
+
+// destinations gives up after a moment: the page must come when the store is
+// slow.
+func (s *Server) destinations(ctx context.Context) []Destination {
+	if s.cfg.Pushed == nil {
+		return []Destination{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	return list(s.cfg.Pushed(ctx))
 }
 
 type sourceGroup struct {
@@ -36,7 +55,7 @@ type source struct {
 	Text        string
 }
 
-func (s *Server) sourcesPage(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) sourcesPage(w http.ResponseWriter, r *http.Request) error {
 	now := s.now().UTC()
 	view := sourcesView{Nav: "sources"}
 	attention := sourceGroup{Title: "Need attention", About: "Asked again and again, with growing pauses; nothing is given up on."}
@@ -77,6 +96,9 @@ func (s *Server) sourcesPage(w http.ResponseWriter, _ *http.Request) error {
 		if counts[st] > 0 {
 			view.Counts = append(view.Counts, option{Value: st, Label: stateWord(st), Count: counts[st]})
 		}
+	}
+	for _, d := range s.destinations(r.Context()) {
+		view.Pushed = append(view.Pushed, pushed{d, newWhen(d.LastDelivered, now)})
 	}
 	return s.render(w, s.pages.sources, http.StatusOK, view)
 }

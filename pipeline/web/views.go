@@ -67,7 +67,20 @@ type Status struct {
 	NATS     NATSStatus        `json:"nats"`
 	Streams  []StreamStatus    `json:"streams"`
 	Readers  []ReaderStatus    `json:"readers"`
+	Pushed   []Destination     `json:"destinations"`
 	Nodes    []NodeStatus      `json:"nodes"` // the processes that share the feeds, this one among them
+}
+
+// Destination is one place that alerts are pushed to.
+type Destination struct {
+	Name          string    `json:"name"`
+	Service       string    `json:"service"`
+	State         string    `json:"state"` // ok, waiting, failing, disabled or standing by
+	LastDelivered time.Time `json:"last_delivered,omitzero"`
+	Undelivered   int       `json:"undelivered"`
+	More          bool      `json:"more,omitempty"` // at least so many
+	LastError     string    `json:"last_error,omitempty"`
+	Text          string    `json:"text"` // a sentence
 }
 
 // Copies names the feeds files and rules folders that run: paths, or builtin.

@@ -48,6 +48,7 @@ type Config struct {
 	Rules     func() []RuleInfo
 	Backup    func(context.Context, io.Writer) error // may be nil
 	Status    func() Status
+	Pushed    func(ctx context.Context) []Destination                            // where alerts are pushed
 	Revisions func(ctx context.Context, feedID, key string) ([]feed.Item, error) // of an item, oldest first
 	Acks      func(alertID string) (Ack, bool)                                   // who has seen it
 	Query     func(q string) (func(alert.Event) bool, error)                     // compiles q=
