@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -153,6 +154,11 @@ func (c *runCmd) Run(ctx context.Context, t terminal) error {
 	s, err := c.settings()
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		// Most of the heap is the rules, which live as long as we do: collecting
+		// more often than Go would costs little and keeps an idle daemon small.
+		debug.SetGCPercent(35)
 	}
 	logger := newLog(t.err, c.LogFormat, c.LogLevel)
 	log.SetFlags(0)
