@@ -41,7 +41,7 @@ var clients = []struct {
 	{"python", func(t *testing.T) []string {
 		path, err := exec.LookPath("python3")
 		if err != nil {
-			t.Skip("python3 is not in PATH")
+			t.Skip("needs python3; .ci/run installs it")
 		}
 		return []string{path, "subscribe.py"}
 	}},
@@ -76,7 +76,7 @@ func node(t *testing.T, script string) []string {
 	t.Helper()
 	path, err := exec.LookPath("node")
 	if err != nil {
-		t.Skip("node is not in PATH")
+		t.Skip("needs node; .ci/run installs it (Debian's package nodejs)")
 	}
 	modules := filepath.Join(os.Getenv("NEWSMONITOR_NODE_MODULES"), "node_modules")
 	if _, err := os.Stat(filepath.Join(modules, "@nats-io", "jetstream")); err != nil {
