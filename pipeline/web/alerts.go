@@ -15,7 +15,7 @@ import (
 type entry struct {
 	Sequence     uint64      `json:"sequence"`
 	State        string      `json:"state"` // raised, updated or folded
-	Acknowledged *Ack        `json:"acknowledged"`
+	Acknowledged *alert.Ack  `json:"acknowledged"`
 	Event        alert.Event `json:"event"`
 }
 

@@ -120,8 +120,8 @@ func TestListRefuses(t *testing.T) {
 func TestListShape(t *testing.T) {
 	t.Parallel()
 	st := made{title: "one"}.stored()
-	s := serve(t, Config{Alerts: newMemory(st), Acks: func(id string) (Ack, bool) {
-		return Ack{By: "lee", At: noon}, id == st.Event.Data.ID
+	s := serve(t, Config{Alerts: newMemory(st), Acks: func(id string) (alert.Ack, bool) {
+		return alert.Ack{By: "lee", At: noon}, id == st.Event.Data.ID
 	}})
 	res := get(t, s, "/api/v1/alerts")
 	var got map[string]any

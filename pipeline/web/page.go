@@ -85,7 +85,7 @@ type item struct {
 	Fold      string
 	Also      []alert.Carrier
 	Backlog   bool
-	Seen      *Ack
+	Seen      *alert.Ack
 }
 
 // why is one rule of an alert.

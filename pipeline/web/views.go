@@ -126,14 +126,6 @@ type NodeStatus struct {
 	Feeds  int    `json:"feeds"` // watched ones
 }
 
-// Ack is who has seen an alert.
-type Ack struct {
-	By      string    `json:"by"`
-	At      time.Time `json:"at"`
-	Verdict string    `json:"verdict,omitempty"` // seen or not-relevant
-	Note    string    `json:"note,omitempty"`
-}
-
 func (s *Server) feeds() []FeedStatus {
 	if s.cfg.Feeds == nil {
 		return []FeedStatus{}

@@ -50,7 +50,10 @@ type Config struct {
 	Status    func() Status
 	Pushed    func(ctx context.Context) []Destination                            // where alerts are pushed
 	Revisions func(ctx context.Context, feedID, key string) ([]feed.Item, error) // of an item, oldest first
-	Acks      func(alertID string) (Ack, bool)                                   // who has seen it
+	Acks      func(alertID string) (alert.Ack, bool)                             // who has seen it
+	Desk      Desk                                                               // mutes and acknowledgements; nil: nobody may change them
+	Ask       func(ctx context.Context, q Question) (Answer, error)              // a query over stored items; may be nil
+	Why       func(ctx context.Context, q string) (Reason, error)                // what became of a link or title; may be nil
 	Query     func(q string) (func(alert.Event) bool, error)                     // compiles q=
 	Ready     func(ctx context.Context) error                                    // why the daemon is not ready
 	Metrics   *prometheus.Registry                                               //
