@@ -47,8 +47,9 @@ type Settings struct {
 	HTTPHosts      []string
 
 	Poll     poll.Options
-	Instance string // the deployment, in events and the page
-	Owner    string // this process, in the readers' places
+	Canary   time.Duration // between two self-tests; 0: none
+	Instance string        // the deployment, in events and the page
+	Owner    string        // this process, in the readers' places
 	Version  string
 }
 

@@ -30,6 +30,7 @@ type Monitor struct {
 	config   atomic.Pointer[Config] // of the moment; replaced whole by a reload
 	registry *prometheus.Registry
 	metrics  *metrics
+	canary   *canary
 
 	store  *stream.Store
 	poller *poll.Poller
@@ -44,6 +45,9 @@ type Monitor struct {
 func Open(ctx context.Context, s Settings, log *slog.Logger) (_ *Monitor, err error) {
 	m := &Monitor{settings: s, log: log, started: time.Now(), registry: newRegistry()}
 	m.metrics = newMetrics(m.registry)
+	if m.canary, err = newCanary(s.Canary, m.registry); err != nil {
+		return nil, err
+	}
 	config, err := s.Files.Load(nil)
 	if err != nil {
 		return nil, err
@@ -92,6 +96,7 @@ func (m *Monitor) Run(ctx context.Context, reload <-chan struct{}) error {
 		g.Go(func() error { return m.web.Run(ctx) }) // ALERTS -> people
 	}
 	g.Go(func() error { return m.watch(ctx, reload) })
+	g.Go(func() error { return m.sing(ctx) }) // the self-test, once a minute
 	return g.Wait()
 }
 
@@ -103,7 +108,12 @@ func (m *Monitor) Close() {
 }
 
 // match judges an item by the rules of the moment.
-func (m *Monitor) match(it feed.Item) rule.Result { return m.config.Load().Rules.Match(it) }
+func (m *Monitor) match(it feed.Item) rule.Result {
+	if it.Feed == feed.Canary {
+		return m.matchCanary(it)
+	}
+	return m.config.Load().Rules.Match(it)
+}
 
 // panicked records a panic that a stage caught: one document's harm, not ours.
 func (m *Monitor) panicked(where string, value any, stack []byte) {

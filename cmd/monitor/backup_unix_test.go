@@ -24,7 +24,7 @@ import (
 func TestBackupAndRestore(t *testing.T) {
 	t.Parallel()
 	w := newPress(t, 2)
-	p := w.run(t, "--http", "127.0.0.1:0")
+	p := w.run(t, "--http", "127.0.0.1:0", "--canary", "0")
 	where := page.FindStringSubmatch(p.says(t, "newsmonitor runs"))[1]
 	p.drain()
 	w.add(30)

@@ -27,6 +27,7 @@ type demoCmd struct {
 	Pace     float64  `default:"1" help:"How fast the story is told: 2 is twice as fast."`
 	Rules    []string `placeholder:"DIR" help:"Rules to try instead of the built-in ones."`
 	End      bool     `help:"Stop when the story is told, instead of at Ctrl-C."`
+	Canary   duration `default:"1m" hidden:"" help:"Between two self-tests."`
 	LogLevel string   `enum:"debug,info,warn,error" default:"error" help:"debug, info, warn or error."`
 }
 
@@ -69,7 +70,7 @@ func (c *demoCmd) Run(ctx context.Context, t terminal) (err error) {
 		Files: pipeline.Files{Rules: rules, Builtin: builtin, Extra: story.Feeds("http://" + feeds.Addr().String())},
 		Data:  dir, MaxStore: 256 << 20, KeepItems: time.Hour, KeepAlerts: time.Hour, NATSManage: true, Prefix: "news",
 		NATSListen: free("127.0.0.1:4222"), HTTP: free("127.0.0.1:8080"),
-		Poll: o, Instance: "demo", Owner: nuid.Next(), Version: versionText(),
+		Poll: o, Canary: time.Duration(c.Canary), Instance: "demo", Owner: nuid.Next(), Version: versionText(),
 	}, logger)
 	if err != nil {
 		_ = feeds.Close()

@@ -291,7 +291,7 @@ func TestFullStream(t *testing.T) {
 	t.Parallel()
 	ns := startNATS(t)
 	w := newPress(t, 1)
-	p := w.run(t, "--http", "127.0.0.1:0", "--nats", ns.url())
+	p := w.run(t, "--http", "127.0.0.1:0", "--nats", ns.url(), "--canary", "0")
 	where := page.FindStringSubmatch(p.says(t, "newsmonitor runs"))[1]
 	p.drain()
 	w.add(3)

@@ -79,6 +79,8 @@ type runCmd struct {
 	MaxItems    int      `default:"2000" help:"Items of one document that are looked at."`
 	FeedMetrics string   `enum:"auto,on,off" default:"auto" help:"Metrics for each feed: auto (up to 1,000 feeds), on or off."`
 
+	Canary duration `default:"1m" hidden:"" help:"Between two self-tests; 0: none."`
+
 	Once      bool   `help:"Ask each feed once, raise what is new, and stop."`
 	JSON      bool   `name:"json" help:"With --once: print the summary as JSON."`
 	LogFormat string `enum:"text,json" default:"text" help:"text or json."`
@@ -135,7 +137,7 @@ func (c *runCmd) settings() (pipeline.Settings, error) {
 		NATS: c.NATS, NATSCreds: c.NATSCreds, NATSReplicas: c.NATSReplicas, NATSManage: c.NATSManage == "auto", Prefix: c.SubjectPrefix, NATSLease: time.Duration(c.NATSLease),
 		NATSListen: c.NATSListen, NATSUsers: c.NATSUsers, NATSCert: c.NATSTLSCert, NATSKey: c.NATSTLSKey,
 		HTTP: c.HTTP, HTTPTokenFile: c.HTTPTokenFile, HTTPUserHeader: c.HTTPUser, HTTPTrust: c.HTTPTrust, HTTPHosts: c.HTTPHost,
-		Poll: o, Instance: c.Instance, Owner: nuid.Next(), Version: versionText(),
+		Poll: o, Canary: time.Duration(c.Canary), Instance: c.Instance, Owner: nuid.Next(), Version: versionText(),
 	}, nil
 }
 

@@ -54,6 +54,9 @@ func (r *Raiser) Run(ctx context.Context) error { return r.Items.Each(ctx, "rais
 // raise appends the alerts of one item, one after the other. It may be
 // repeated at any time by anybody: what is already stored is left alone.
 func (r *Raiser) raise(ctx context.Context, it feed.Item) error {
+	if it.Feed == Canary {
+		return r.canary(ctx, it)
+	}
 	start := time.Now()
 	result := r.Match(it)
 	r.Metrics.matched(result, time.Since(start))

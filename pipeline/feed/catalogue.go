@@ -167,7 +167,7 @@ func (l *loader) feed(i int, w writtenFeed, d writtenDefaults) Feed {
 var slug = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?$`)
 
 // reserved ids carry the daemon's own traffic.
-var reserved = []string{"canary"}
+var reserved = []string{Canary}
 
 func (l *loader) id(path []any, id string) {
 	line := problem.Find(l.root, path...).Line

@@ -11,6 +11,9 @@ import "time"
 // re-learns revisions instead of announcing every item as edited.
 const ParserVersion = 2
 
+// Canary is the id of the self-test's feed, which is in no catalogue.
+const Canary = "canary"
+
 // Feed is one entry of feeds.yaml, checked and complete: whoever holds one
 // need not check it again.
 type Feed struct {

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"newsmonitor/pipeline/alert"
+	"newsmonitor/pipeline/feed"
 )
 
 // Alerts is ALERTS: every alert once.
@@ -50,12 +51,18 @@ func (a *Alerts) Append(ctx context.Context, e alert.Event, after uint64) (uint6
 	if e.Type == alert.Folded {
 		family = "folded"
 	}
+	if d.Item.Feed == feed.Canary {
+		family = "canary"
+	}
 	msg := nats.NewMsg(strings.Join([]string{"in", a.s.names.prefix, family, d.Channel, string(e.Severity), d.Item.Feed, d.ID}, "."))
 	var err error
 	if msg.Data, err = alert.Encode(e); err != nil {
 		return 0, err
 	}
 	msg.Header = headers(e)
+	if family == "canary" {
+		msg.Header.Set(jetstream.MsgTTLHeader, canaryTTL)
+	}
 	if b := bulkOf(ctx); b != nil {
 		return 0, b.append(ctx, msg, after, a.pattern(d.Channel, d.Item.Feed, d.ID))
 	}

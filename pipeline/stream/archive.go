@@ -100,6 +100,9 @@ func (a *Archive) Items(ctx context.Context, since time.Time, progress func(done
 		if err := json.Unmarshal(m.Data(), &it); err != nil {
 			return nil // the daemon passed it over too, and said so
 		}
+		if it.Feed == feed.Canary {
+			return nil
+		}
 		return fn(it)
 	})
 }

@@ -50,6 +50,9 @@ func (i *Items) message(d poll.Draft) (msg *nats.Msg, subject string, err error)
 	subject = i.s.names.prefix + ".items." + d.Item.Feed + "." + d.Item.Key
 	msg = nats.NewMsg("in." + subject)
 	msg.Header.Set("Content-Type", "application/json")
+	if d.Item.Feed == feed.Canary {
+		msg.Header.Set(jetstream.MsgTTLHeader, canaryTTL)
+	}
 	// What NATS refuses for its size would be offered for ever: cut instead.
 	for it := d.Item; ; it = halved(it) {
 		if msg.Data, err = marshal(it); err != nil {
@@ -60,6 +63,9 @@ func (i *Items) message(d poll.Draft) (msg *nats.Msg, subject string, err error)
 		}
 	}
 }
+
+// canaryTTL is how long the self-test's messages are kept.
+const canaryTTL = "1h"
 
 // maxItem is the size of an encoded item, in bytes: below the server's 1 MiB,
 // with room for headers.
