@@ -76,7 +76,7 @@ type runCmd struct {
 	BodyRate    int64    `default:"100" help:"Bytes a second that a feed must bring."`
 	MaxHeader   size     `default:"256KiB" help:"Largest head of an answer."`
 	MaxRedirs   int      `name:"max-redirects" default:"10" help:"Redirects followed in one request."`
-	MaxItems    int      `default:"2000" help:"Items of one document that are looked at."`
+	MaxItems    int      `default:"2000" help:"Items of one document that are looked at, the newest."`
 	FeedMetrics string   `enum:"auto,on,off" default:"auto" help:"Metrics for each feed: auto (up to 1,000 feeds), on or off."`
 
 	Canary duration `default:"1m" hidden:"" help:"Between two self-tests; 0: none."`

@@ -98,7 +98,10 @@ func (p *Poller) read(v *visit, f feed.Feed, a *Answer) error {
 		next.Rhythm = next.Rhythm.arrived(arrivals(v.news.Drafts, v.was.LastSuccess, a.Fetched))
 	}
 	if v.news.Cut > 0 {
-		v.notes = append(v.notes, fmt.Sprintf("lists %d items; only the first %d are read", v.news.Cut+p.MaxItems, p.MaxItems))
+		v.notes = append(v.notes, fmt.Sprintf("lists %d items; only the newest %d are read", len(doc.Items), len(doc.Items)-v.news.Cut))
+	}
+	if slices.Contains(doc.Repairs, "items") {
+		v.notes = append(v.notes, fmt.Sprintf("lists more items than the %d that are looked at; if it puts its newest last, they are missed", len(doc.Items)))
 	}
 	if slices.Contains(doc.Repairs, "items_lost") {
 		v.notes = append(v.notes, "some items of the document cannot be read")

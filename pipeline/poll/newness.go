@@ -57,12 +57,9 @@ type Reading struct {
 // Newness decides which items of a document are new or edited. It changes
 // neither st nor doc. Dates only decide what is held, never what is new.
 func Newness(st State, f feed.Feed, doc *feed.Parsed, fetched time.Time, how Reading) News {
-	items := doc.Items
 	n := News{Next: st}
-	if most := cmp.Or(how.MaxItems, DefaultOptions().MaxItems); len(items) > most {
-		n.Cut = len(items) - most
-		items = items[:most]
-	}
+	items, newest := pick(st, doc.Items, cmp.Or(how.MaxItems, DefaultOptions().MaxItems))
+	n.Cut, n.Next.Newest = len(doc.Items)-len(items), newest
 	first := st.LastSuccess.IsZero()
 	relearn := !first && st.Parser != feed.ParserVersion
 	keys := identify(st, f, items)

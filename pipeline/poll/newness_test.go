@@ -257,6 +257,76 @@ func TestNewnessIsBounded(t *testing.T) {
 	}
 }
 
+// TestLongDocuments: of a document that lists more than we look at, whatever
+// its order and with dates or without, the new items are found, and no old one
+// is ever taken for new.
+func TestLongDocuments(t *testing.T) {
+	t.Parallel()
+	const listed, most, rounds = 130, 60, 200
+	for name, c := range map[string]struct{ dates, last, grows bool }{
+		"dates, newest first": {true, false, false}, "dates, newest last": {true, true, false},
+		"dates, newest first, growing": {true, false, true}, "dates, newest last, growing": {true, true, true},
+		"no dates, newest first": {false, false, false}, "no dates, newest last": {false, true, false},
+		"no dates, newest first, growing": {false, false, true}, "no dates, newest last, growing": {false, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newReader(t, BacklogAll)
+			next := listed
+			edited := map[int]string{}
+			document := func() []string {
+				from := next - listed
+				if c.grows {
+					from = 0
+				}
+				var lines []string
+				for i := from; i < next; i++ {
+					date := ""
+					if c.dates {
+						date = noon.Add(time.Duration(i) * time.Minute).Format(time.RFC3339)
+					}
+					lines = append(lines, fmt.Sprintf("%d|l/%d|N%d|%s|%s", i, i, i, date, edited[i]))
+				}
+				if !c.last {
+					slices.Reverse(lines)
+				}
+				return lines
+			}
+			read := func() News {
+				n := Newness(r.state, r.feed, doc(document()...), r.now, Reading{Backlog: BacklogAll, MaxItems: most})
+				n.Placed(make([]uint64, len(n.Drafts)))
+				r.state = n.Next
+				r.state.LastSuccess, r.now = r.now, r.now.Add(time.Minute)
+				return n
+			}
+			if n := read(); n.New != most || n.Cut != listed-most {
+				t.Fatalf("%d new and %d cut at first", n.New, n.Cut)
+			}
+			edited[next-3] = "edited" // says nothing of where new items come
+			if n := read(); n.New != 0 || n.Updated != 1 {
+				t.Errorf("after an edit: %s", titles(n))
+			}
+			for round := range rounds {
+				var want []string
+				for range round%4 + 1 {
+					want = append(want, fmt.Sprintf("N%d", next))
+					next++
+				}
+				n := read()
+				got := strings.Split(titles(n), ", ")
+				slices.Sort(got)
+				slices.Sort(want)
+				if !slices.Equal(got, want) {
+					t.Fatalf("round %d: %v, want %v", round, got, want)
+				}
+				if len(n.Next.Items) > maxKnown || n.Cut == 0 {
+					t.Fatalf("round %d: %d remembered, %d cut", round, len(n.Next.Items), n.Cut)
+				}
+			}
+		})
+	}
+}
+
 // FuzzNewness plays random documents: whatever they list, no key is drafted
 // twice without a new revision, every draft names the sequence of the
 // revision before, and the input is left alone.

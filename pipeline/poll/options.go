@@ -31,7 +31,7 @@ type Options struct {
 	BodyRate       int64         // bytes a second that a body must bring, looked at each 20 s
 	MaxHeader      int64         // bytes of an answer's head
 	MaxRedirects   int           // followed in one exchange
-	MaxItems       int           // of one document that are looked at, in its order
+	MaxItems       int           // of one document that are looked at, the newest ones
 
 	Concurrency int           // requests under way at a time; 0: 16, more with a catalogue of many thousands
 	FullRefresh time.Duration // after this long with 304 only, one unconditional request

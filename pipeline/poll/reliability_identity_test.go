@@ -186,7 +186,7 @@ func TestReliabilityIdentity(t *testing.T) {
 				}
 				var b strings.Builder
 				for i := range items {
-					fmt.Fprintf(&b, "%d|http://x.test/%d|Item %d|2000-01-01T00:0%d:00Z|\n", i, i, i, i%10)
+					fmt.Fprintf(&b, "%d|http://x.test/%d|Item %d|%s|\n", i, i, i, noon.Add(-time.Duration(i)*time.Minute).Format(time.RFC3339))
 				}
 				return 200, nil, b.String()
 			})
@@ -198,7 +198,7 @@ func TestReliabilityIdentity(t *testing.T) {
 				w.Errorf("%d stored, want %d", n, want+1)
 			}
 			notes := strings.Join(p.Snapshot()[0].Notes, "; ")
-			if said := strings.Contains(notes, "lists 50000 items; only the first 2000 are read"); said != (items > p.MaxItems) {
+			if said := strings.Contains(notes, "lists 50000 items; only the newest 2000 are read"); said != (items > p.MaxItems) {
 				w.Errorf("notes %q of %d items", notes, items)
 			}
 		})

@@ -45,6 +45,8 @@ type State struct {
 	SilentTold bool      `json:"silent_told,omitempty"`   // the silence was told of; until there is news again
 	LastQuiet  time.Time `json:"last_unchanged,omitzero"` // when a 304 last came since LastFull
 
+	Newest string `json:"newest,omitempty"` // end of a long document without dates where new items appear: first or last
+
 	Items map[string]Known `json:"items"` // by key: the last document's items, and for a while those it dropped
 }
 
