@@ -33,6 +33,7 @@ type Monitor struct {
 	canary   *canary
 
 	store  *stream.Store
+	desk   *stream.Desk
 	poller *poll.Poller
 	raiser *alert.Raiser
 	pusher *notify.Notifier
@@ -70,8 +71,9 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (_ *Monitor, err er
 	if err != nil {
 		return nil, err
 	}
+	m.desk = m.store.Desk(s.Instance)
 	m.raiser = &alert.Raiser{
-		Items: m.store.Items(), Outbox: m.store.Alerts(), Match: m.match,
+		Items: m.store.Items(), Outbox: m.store.Alerts(), Match: m.match, Mutes: m.mutes,
 		Instance: s.Instance, Now: time.Now, Log: log, Metrics: alert.NewMetrics(m.registry),
 	}
 	m.pusher = notify.New(notify.Config{Alerts: m.store.Alerts(), Health: m.health, Log: log, Registerer: m.registry})
@@ -89,6 +91,7 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (_ *Monitor, err er
 func (m *Monitor) Run(ctx context.Context, reload <-chan struct{}) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return m.store.Run(ctx) })  // the store's health
+	g.Go(func() error { return m.desk.Run(ctx) })   // mutes and acknowledgements
 	g.Go(func() error { return m.poll(ctx) })       // servers -> ITEMS, for the feeds that we hold
 	g.Go(func() error { return m.raiser.Run(ctx) }) // ITEMS -> rules -> ALERTS
 	g.Go(func() error { return m.pusher.Run(ctx) }) // ALERTS -> destinations
@@ -134,6 +137,7 @@ func (m *Monitor) Once(ctx context.Context) (Summary, error) {
 	g, work := errgroup.WithContext(ctx)
 	work, stop := context.WithCancel(work)
 	defer stop()
+	g.Go(func() error { return m.desk.Run(work) })
 	g.Go(func() error { return m.raiser.Run(work) })
 	var s Summary
 	g.Go(func() (err error) {

@@ -28,6 +28,7 @@ func (m *Monitor) newWeb() (*web.Server, error) {
 		Addr: s.HTTP, TokenFile: s.HTTPTokenFile, UserHeader: s.HTTPUserHeader, Trust: trust, Hosts: s.HTTPHosts,
 		Alerts: alertLog{m.store.Alerts()}, Revisions: m.store.Items().Revisions,
 		Query: m.query, Feeds: m.feeds, Rules: m.rules, Status: m.status, Ready: m.store.Ready, Backup: m.store.Backup,
+		Desk: desk{m.desk, m.Config}, Acks: m.desk.Acked,
 		Pushed: m.destinations, Metrics: m.registry, Log: m.log,
 	})
 	if err != nil {

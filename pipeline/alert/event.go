@@ -92,6 +92,7 @@ type Fold struct {
 	Reason string    `json:"reason" jsonschema:"enum=story,enum=mute,enum=backlog,enum=flood"`
 	By     string    `json:"by,omitempty"`
 	Until  time.Time `json:"until,omitzero"`
+	Mute   string    `json:"mute,omitempty" jsonschema_description:"The id of the mute, when that is the reason."`
 }
 
 // Item is what an event tells of the item: enough to judge it, never its full

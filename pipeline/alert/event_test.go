@@ -78,15 +78,27 @@ func raiser() *Raiser {
 	return &Raiser{Instance: "newsmonitor", Now: func() time.Time { return time.Date(2026, 11, 22, 9, 0, 1, 0, time.UTC) }}
 }
 
+// bare is the first event of an alert.
+func bare(it feed.Item, res rule.Result, h rule.Hit) Event {
+	e := raiser().event(it, res, h, []string{h.Channel})
+	e.finish(Raised, Stored{}, nil)
+	return e
+}
+
 func TestEventKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	it, res := sample()
 	for _, typ := range []string{Raised, Updated, Folded} {
-		it := it
-		if typ == Folded {
-			it.Held = FoldBacklog
+		e := raiser().event(it, res, res.Channels[0], []string{"sanctions"})
+		var last Stored
+		var hold *Fold
+		switch typ {
+		case Updated:
+			last = Stored{Sequence: 1, Event: Event{Severity: rule.Medium}}
+		case Folded:
+			hold = &Fold{Reason: FoldMute, By: "A. Nalyst", Until: e.Time.Add(time.Hour), Mute: "0123456789abcdef"}
 		}
-		e := raiser().event(typ, it, res, res.Channels[0], []string{"sanctions"}, Stored{Event: Event{Severity: rule.Medium}})
+		e.finish(typ, last, hold)
 		b, err := Encode(e)
 		if err != nil {
 			t.Fatal(err)
@@ -106,8 +118,8 @@ func TestEventKeepsTheContract(t *testing.T) {
 		}
 	}
 	// An item without anything that may be missing gives lists, not null.
-	e := raiser().event(Raised, feed.Item{Feed: "f", Key: strings.Repeat("b", 32), Revision: "r", Title: "T", Quality: "missing"},
-		rule.Result{}, rule.Hit{Channel: "sanctions", Severity: rule.Low, Rules: []rule.Match{{ID: "r", Evidence: []rule.Evidence{}}}}, []string{"sanctions"}, Stored{})
+	e := bare(feed.Item{Feed: "f", Key: strings.Repeat("b", 32), Revision: "r", Title: "T", Quality: "missing"},
+		rule.Result{}, rule.Hit{Channel: "sanctions", Severity: rule.Low, Rules: []rule.Match{{ID: "r", Evidence: []rule.Evidence{}}}})
 	b, err := Encode(e)
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +154,7 @@ func TestEncodeNeverExceeds64KB(t *testing.T) {
 		}
 		hit.Rules = append(hit.Rules, m)
 	}
-	e := raiser().event(Raised, it, res, hit, []string{"sanctions"}, Stored{})
+	e := bare(it, res, hit)
 	b, err := Encode(e)
 	if err != nil {
 		t.Fatal(err)
@@ -165,6 +177,12 @@ func TestEncodeNeverExceeds64KB(t *testing.T) {
 	}
 }
 
+// withheld is a folded update of what was raised.
+func withheld(s Stored, was rule.Severity) Stored {
+	s.Event.Data.Was = was
+	return s
+}
+
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	stored := func(typ, revision string, s rule.Severity) Stored {
@@ -177,6 +195,13 @@ func TestDecide(t *testing.T) {
 		severity       rule.Severity
 		want           string // "" for nothing
 	}{
+		{"new and muted", Stored{}, FoldMute, "r1", rule.Medium, Folded},
+		{"edited and worse while muted", stored(Raised, "r1", rule.Medium), FoldMute, "r2", rule.High, Folded},
+		{"edited again after the mute", withheld(stored(Folded, "r2", rule.High), rule.Medium), "", "r3", rule.High, Updated},
+		{"edited to what people know after the mute", withheld(stored(Folded, "r2", rule.High), rule.Medium), "", "r3", rule.Medium, ""},
+		{"muted, read again after the mute", stored(Folded, "r1", rule.Medium), "", "r1", rule.Medium, ""},
+		{"muted, edited after the mute", stored(Folded, "r1", rule.Medium), "", "r2", rule.Medium, Raised},
+		{"muted, edited and still muted", stored(Folded, "r1", rule.Medium), FoldMute, "r2", rule.Medium, ""},
 		{"new", Stored{}, "", "r1", rule.Medium, Raised},
 		{"new and held", Stored{}, FoldBacklog, "r1", rule.Medium, Folded},
 		{"read again", stored(Raised, "r1", rule.Medium), "", "r1", rule.Medium, ""},
@@ -191,9 +216,15 @@ func TestDecide(t *testing.T) {
 		{"held, edited later", stored(Folded, "r1", rule.Medium), "", "r2", rule.Low, Raised},
 		{"raised, then held in a flood", stored(Raised, "r1", rule.Low), FoldFlood, "r2", rule.Critical, ""},
 	} {
-		typ, ok := decide(tc.last, feed.Item{Revision: tc.revision, Held: tc.held}, tc.severity)
-		if !ok {
-			typ = ""
+		it := feed.Item{Revision: tc.revision, Held: tc.held}
+		if tc.held == FoldMute {
+			it.Held = ""
+		}
+		typ := ""
+		if more(tc.last, it, tc.severity) {
+			if t, ok := decide(tc.last, tc.severity, tc.held != ""); ok {
+				typ = t
+			}
 		}
 		if typ != tc.want {
 			t.Errorf("%s: %q, want %q", tc.name, typ, tc.want)
@@ -203,7 +234,7 @@ func TestDecide(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	it, res := sample()
-	b, _ := Encode(raiser().event(Raised, it, res, res.Channels[0], []string{"sanctions"}, Stored{}))
+	b, _ := Encode(bare(it, res, res.Channels[0]))
 	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if e, err := Decode(b); err == nil {

@@ -41,9 +41,10 @@ type Outbox interface {
 type Raiser struct {
 	Items    Items
 	Outbox   Outbox
-	Match    func(feed.Item) rule.Result // by the rules of the moment: one whole set an item, so that a reload is never half seen
-	Instance string                      // the deployment's name, in the events' source
-	Now      func() time.Time            // for the events' time only; decisions never look at it
+	Match    func(feed.Item) rule.Result           // by the rules of the moment: one whole set an item, so that a reload is never half seen
+	Mutes    func(context.Context) ([]Mute, error) // the desk's, of the moment; nil: none, as in a replay
+	Instance string                                // the deployment's name, in the events' source
+	Now      func() time.Time                      // for the events' time only; decisions never look at it
 	Log      *slog.Logger
 	Metrics  *Metrics
 }
@@ -76,15 +77,25 @@ func (r *Raiser) raise(ctx context.Context, it feed.Item) error {
 func (r *Raiser) raiseOne(ctx context.Context, it feed.Item, result rule.Result, h rule.Hit, channels []string) error {
 	id := ID(h.Channel, it.Key)
 	for {
+		// The alert's own past comes before story and mute: a repeat after a
+		// crash decides the same, even when mutes or rules changed meanwhile.
 		last, err := r.Outbox.Last(ctx, h.Channel, it.Feed, id)
 		if err != nil {
 			return err
 		}
-		typ, ok := decide(last, it, h.Severity)
+		if !more(last, it, h.Severity) {
+			return nil
+		}
+		e := r.event(it, result, h, channels)
+		hold, err := r.hold(ctx, it, e)
+		if err != nil {
+			return err
+		}
+		typ, ok := decide(last, h.Severity, hold != nil)
 		if !ok {
 			return nil
 		}
-		e := r.event(typ, it, result, h, channels, last)
+		e.finish(typ, last, hold)
 		_, err = r.Outbox.Append(ctx, e, last.Sequence)
 		if errors.Is(err, ErrAhead) {
 			continue // read again: what is there now may be ours, or may still need this
@@ -98,33 +109,79 @@ func (r *Raiser) raiseOne(ctx context.Context, it feed.Item, result rule.Result,
 	}
 }
 
-// decide says which event an item's match calls for, given the last event of
-// the same alert. Everything that it looks at is stored, so that a repeat
-// after a crash decides the same, even when mutes or rules changed meanwhile:
-// the same revision never raises twice at one severity.
-func decide(last Stored, it feed.Item, severity rule.Severity) (typ string, ok bool) {
-	held := it.Held != ""
-	switch {
-	case last.Sequence == 0 && held:
-		return Folded, true
-	case last.Sequence == 0:
-		return Raised, true
-	case !last.Folded && held:
-		return "", false // it was raised before; nothing held adds to that
-	case !last.Folded:
-		return Updated, severity.Rank() > last.Event.Severity.Rank()
-	case last.Event.Data.Item.Revision == it.Revision || held:
-		return Folded, severity.Rank() > last.Event.Severity.Rank()
-	default:
-		return Raised, true // held before, edited since
+// hold says why an alert is not for anybody's attention now, or nil.
+func (r *Raiser) hold(ctx context.Context, it feed.Item, e Event) (*Fold, error) {
+	if it.Held != "" {
+		return &Fold{Reason: it.Held}, nil
 	}
+	if r.Mutes == nil {
+		return nil, nil
+	}
+	mutes, err := r.Mutes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range mutes {
+		if m.holds(e) {
+			return &Fold{Reason: FoldMute, By: m.By, Until: m.Until, Mute: m.ID}, nil
+		}
+	}
+	return nil, nil
 }
 
-func (r *Raiser) event(typ string, it feed.Item, result rule.Result, h rule.Hit, channels []string, last Stored) Event {
+// more says whether an item's match can add anything to what is stored of its
+// alert: the same revision never raises twice at one severity.
+func more(last Stored, it feed.Item, severity rule.Severity) bool {
+	switch {
+	case last.Sequence == 0:
+		return true
+	case !last.Folded:
+		return it.Held == "" && severity.Rank() > last.Event.Severity.Rank() // nothing held adds to what was raised
+	case last.Event.Data.Item.Revision == it.Revision || it.Held != "":
+		return severity.Rank() > last.Event.Severity.Rank()
+	}
+	return true // folded before, edited since
+}
+
+// decide says which event an item's match calls for, given the last event of
+// the same alert, to which it can add something.
+func decide(last Stored, severity rule.Severity, hold bool) (typ string, ok bool) {
+	was := last.raisedAt()
+	switch {
+	case hold && last.Folded:
+		return Folded, severity.Rank() > last.Event.Severity.Rank()
+	case hold:
+		return Folded, true
+	case was == "":
+		return Raised, true
+	}
+	return Updated, severity.Rank() > was.Rank()
+}
+
+// raisedAt is the highest severity at which the alert went to people, "" when
+// it never did.
+func (s Stored) raisedAt() rule.Severity {
+	switch {
+	case s.Sequence == 0:
+		return ""
+	case s.Folded:
+		return s.Event.Data.Was // an update that was held back
+	}
+	return s.Event.Severity
+}
+
+// finish makes the event one of a type.
+func (e *Event) finish(typ string, last Stored, hold *Fold) {
+	e.Type, e.ID = typ, EventID(e.Data.ID, typ, e.Severity)
+	e.Data.Was, e.Data.Folded = last.raisedAt(), hold
+}
+
+// event is the alert without its type.
+func (r *Raiser) event(it feed.Item, result rule.Result, h rule.Hit, channels []string) Event {
 	id := ID(h.Channel, it.Key)
 	e := Event{
-		SpecVersion: "1.0", ID: EventID(id, typ, h.Severity), Type: typ,
-		Source: "/newsmonitor/" + r.Instance + "/feeds/" + it.Feed, Subject: h.Channel,
+		SpecVersion: "1.0",
+		Source:      "/newsmonitor/" + r.Instance + "/feeds/" + it.Feed, Subject: h.Channel,
 		Time: r.Now().UTC().Truncate(time.Millisecond), DataContentType: "application/json", DataSchema: SchemaURI,
 		Severity: h.Severity,
 		Data: Data{
@@ -143,24 +200,7 @@ func (r *Raiser) event(typ string, it feed.Item, result rule.Result, h rule.Hit,
 	if result.Voice.ID != "" {
 		e.Data.Voice = &result.Voice
 	}
-	switch typ {
-	case Updated:
-		e.Data.Was = last.Event.Severity
-	case Folded:
-		reason := it.Held
-		if reason == "" { // same revision as a folded event, matched more severely by new rules
-			reason = last.Event.Data.Folded.reason()
-		}
-		e.Data.Folded = &Fold{Reason: reason}
-	}
 	return e
-}
-
-func (f *Fold) reason() string {
-	if f == nil {
-		return FoldBacklog
-	}
-	return f.Reason
 }
 
 // summary is the item's own, else the beginning of its text.

@@ -67,7 +67,7 @@ func bucketStream(c jetstream.KeyValueConfig) jetstream.StreamConfig {
 func (s *Store) daemonPermissions() Permissions {
 	n := s.names
 	p := Permissions{
-		Publish:   []string{"in." + n.prefix + ".>", n.prefix + ".feeds.>", "$JS.API.INFO"},
+		Publish:   []string{"in." + n.prefix + ".>", n.prefix + ".feeds.>", n.prefix + ".desk.>", "$JS.API.INFO"},
 		Subscribe: []string{inboxPrefix + ".>"},
 	}
 	grant := func(st string, api ...string) {
@@ -85,11 +85,11 @@ func (s *Store) daemonPermissions() Permissions {
 			p.Publish = append(p.Publish, "$JS.API.STREAM.UPDATE."+st)
 		}
 	}
-	for _, b := range []string{n.feeds, n.readers, n.leases} {
+	for _, b := range []string{n.feeds, n.readers, n.leases, n.desk} {
 		p.Publish = append(p.Publish, "$KV."+b+".>")
 	}
 	grant("KV_"+n.readers, "DIRECT.GET.%s.>")
-	for _, st := range []string{"KV_" + n.feeds, "KV_" + n.leases} { // these are watched
+	for _, st := range []string{"KV_" + n.feeds, "KV_" + n.leases, "KV_" + n.desk} { // these are watched
 		grant(st, "DIRECT.GET.%s.>", "CONSUMER.CREATE.%s.>", "CONSUMER.DELETE.%s.>")
 		p.Publish = append(p.Publish, "$JS.FC."+st+".>")
 	}

@@ -91,7 +91,11 @@ func headers(e alert.Event) nats.Header {
 	if d.Voice != nil && d.Voice.Tier != "" {
 		tier = d.Voice.Tier
 	}
-	for name, value := range map[string]string{"Nm-Tier": tier, "Nm-Country": country, "Nm-Language": d.Item.Language,
+	mute := ""
+	if d.Folded != nil {
+		mute = d.Folded.Mute
+	}
+	for name, value := range map[string]string{"Nm-Mute": mute, "Nm-Tier": tier, "Nm-Country": country, "Nm-Language": d.Item.Language,
 		"Nm-Kind": d.Source.Kind, "Nm-Story": d.Story.ID, "Nm-Item": d.Item.Key, "Nm-States": strings.Join(d.States, "-")} {
 		if word.MatchString(value) {
 			h.Set(name, value)

@@ -121,9 +121,13 @@ func (a *Archive) Alerts(ctx context.Context, since time.Time, fn func(alert.Sto
 
 // span reads a stream from a time to its present end.
 func span(ctx context.Context, st jetstream.Stream, since time.Time, filter []string, progress func(done, of uint64), fn func(jetstream.Msg, uint64) error) error {
+	return spanOf(ctx, st, jetstream.OrderedConsumerConfig{
+		FilterSubjects: filter, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since}, progress, fn)
+}
+
+func spanOf(ctx context.Context, st jetstream.Stream, config jetstream.OrderedConsumerConfig, progress func(done, of uint64), fn func(jetstream.Msg, uint64) error) error {
 	name := st.CachedInfo().Config.Name
-	c, err := st.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: filter, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since})
+	c, err := st.OrderedConsumer(ctx, config)
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", name, err)
 	}

@@ -16,7 +16,7 @@ import (
 // names of everything that we keep, by subject prefix. With a prefix other
 // than news the streams and buckets carry it, so that several deployments can
 // share a server.
-type names struct{ prefix, items, alerts, feeds, readers, leases string }
+type names struct{ prefix, items, alerts, feeds, readers, leases, desk string }
 
 func newNames(prefix string) names {
 	up := ""
@@ -26,7 +26,7 @@ func newNames(prefix string) names {
 	if prefix != "news" {
 		up = strings.ToUpper(strings.ReplaceAll(prefix, "-", "_")) + "_"
 	}
-	return names{prefix: prefix, items: up + "ITEMS", alerts: up + "ALERTS", feeds: up + "FEEDS", readers: up + "READERS", leases: up + "LEASES"}
+	return names{prefix: prefix, items: up + "ITEMS", alerts: up + "ALERTS", feeds: up + "FEEDS", readers: up + "READERS", leases: up + "LEASES", desk: up + "DESK"}
 }
 
 // ours marks what we made, so that we change only that.
@@ -64,6 +64,8 @@ func (s *Store) bucketConfigs(replicas int) []jetstream.KeyValueConfig {
 		{Bucket: n.feeds, Description: "newsmonitor: what is remembered of each feed", History: 1,
 			MaxBytes: s.opts.MaxStore * 5 / 100, Storage: jetstream.FileStorage, Replicas: replicas, Metadata: ours},
 		{Bucket: n.readers, Description: "newsmonitor: how far each reader got", History: 1,
+			MaxBytes: s.opts.MaxStore / 100, Storage: jetstream.FileStorage, Replicas: replicas, Metadata: ours},
+		{Bucket: n.desk, Description: "newsmonitor: mutes and acknowledgements", History: 1, LimitMarkerTTL: markerTTL,
 			MaxBytes: s.opts.MaxStore / 100, Storage: jetstream.FileStorage, Replicas: replicas, Metadata: ours},
 	}
 }
@@ -121,7 +123,7 @@ func (s *Store) ensure(ctx context.Context) error {
 		}
 		buckets = append(buckets, kv)
 	}
-	s.feeds, s.readers = buckets[0], buckets[1]
+	s.feeds, s.readers, s.desk = buckets[0], buckets[1], buckets[2]
 	if err := s.ensureLeases(ctx); err != nil {
 		return err
 	}
@@ -256,6 +258,9 @@ func (s *Store) promisedBucket(ctx context.Context, kv jetstream.KeyValue, want 
 	}
 	if have.TTL != 0 {
 		diff = append(diff, fmt.Sprintf("TTL: have %v, want none", have.TTL))
+	}
+	if want.LimitMarkerTTL > 0 && status.LimitMarkerTTL() <= 0 {
+		diff = append(diff, fmt.Sprintf("limit marker TTL: have none, want %v", want.LimitMarkerTTL))
 	}
 	if len(diff) > 0 {
 		return fmt.Errorf("bucket %s at %s cannot keep our promises:\n    %s", want.Bucket, s.where(), strings.Join(diff, "\n    "))

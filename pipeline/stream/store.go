@@ -65,6 +65,7 @@ type Store struct {
 	alerts  jetstream.Stream
 	feeds   jetstream.KeyValue
 	readers jetstream.KeyValue
+	desk    jetstream.KeyValue
 	leases  atomic.Pointer[jetstream.KeyValue] // made anew when an external server forgot it
 
 	leasesMade time.Time // when the bucket was made, by the server's clock
