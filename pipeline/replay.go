@@ -212,3 +212,5 @@ func (o *memoryOutbox) Append(_ context.Context, e alert.Event, _ uint64) (uint6
 	o.events[e.Data.ID] = alert.Stored{Sequence: o.last, Folded: e.Type == alert.Folded, Event: e}
 	return o.last, nil
 }
+
+func (o *memoryOutbox) WhenStored(_ context.Context, fn func()) { fn() }

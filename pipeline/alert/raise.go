@@ -35,6 +35,9 @@ type Outbox interface {
 	// Append stores the event if the alert's last one still stands at after (0:
 	// there is none), else it returns ErrAhead.
 	Append(ctx context.Context, e Event, after uint64) (sequence uint64, err error)
+	// WhenStored calls fn when what was appended within ctx is stored: at once,
+	// or later when it only waits to be written together with others.
+	WhenStored(ctx context.Context, fn func())
 }
 
 // Raiser turns items into alerts.
@@ -103,8 +106,10 @@ func (r *Raiser) raiseOne(ctx context.Context, it feed.Item, result rule.Result,
 		if err != nil {
 			return err
 		}
-		r.Metrics.raised(e)
-		r.Log.Info("alert", "type", typ, "channel", h.Channel, "severity", h.Severity, "feed", it.Feed, "alert", id)
+		r.Outbox.WhenStored(ctx, func() {
+			r.Metrics.raised(e)
+			r.Log.Info("alert", "type", typ, "channel", h.Channel, "severity", h.Severity, "feed", it.Feed, "alert", id)
+		})
 		return nil
 	}
 }

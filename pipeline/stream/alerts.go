@@ -77,6 +77,17 @@ func (a *Alerts) Append(ctx context.Context, e alert.Event, after uint64) (uint6
 	return ack.Sequence, nil
 }
 
+// WhenStored calls fn when what was appended within ctx is stored: in a
+// reader's bulk with its flush, and never if that fails, as all is then done
+// again.
+func (a *Alerts) WhenStored(ctx context.Context, fn func()) {
+	if b := bulkOf(ctx); b != nil {
+		b.stored = append(b.stored, fn)
+		return
+	}
+	fn()
+}
+
 // word is what may stand in a header: nothing that a stranger wrote.
 var word = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 

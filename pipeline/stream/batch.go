@@ -76,6 +76,7 @@ type bulk struct {
 	msgs   []*nats.Msg
 	filter map[string]bool // expectations in msgs
 	bytes  int
+	stored []func() // to be called when msgs are stored
 }
 
 type bulkKey struct{}
@@ -116,8 +117,18 @@ func (b *bulk) holds(ctx context.Context, filter string) error {
 
 // flush stores what was collected.
 func (b *bulk) flush(ctx context.Context) error {
-	msgs := b.msgs
-	b.msgs, b.bytes, b.filter = nil, 0, map[string]bool{}
+	msgs, stored := b.msgs, b.stored
+	b.msgs, b.bytes, b.filter, b.stored = nil, 0, map[string]bool{}, nil
+	if err := b.write(ctx, msgs); err != nil {
+		return err
+	}
+	for _, fn := range stored {
+		fn()
+	}
+	return nil
+}
+
+func (b *bulk) write(ctx context.Context, msgs []*nats.Msg) error {
 	if len(msgs) >= batchFrom {
 		_, err := b.s.batch(ctx, msgs)
 		return err

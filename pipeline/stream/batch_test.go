@@ -28,6 +28,15 @@ func TestBulk(t *testing.T) {
 			if _, err := s.Items().Append(t.Context(), drafts); err != nil {
 				t.Fatal(err)
 			}
+			// Nobody may hear of an alert before it is stored, or twice.
+			heard, early := map[string]int{}, 0
+			told := func(id string, severity rule.Severity) {
+				heard[id+" "+string(severity)]++
+				last, err := s.Alerts().Last(t.Context(), "sanctions", "mfa", alert.ID("sanctions", id))
+				if err != nil || last.Event.Severity.Rank() < severity.Rank() {
+					early++
+				}
+			}
 			raise := func(ctx context.Context, id string, severity rule.Severity) error {
 				for {
 					last, err := s.Alerts().Last(ctx, "sanctions", "mfa", alert.ID("sanctions", id))
@@ -42,6 +51,9 @@ func TestBulk(t *testing.T) {
 						}
 					}
 					if _, err = s.Alerts().Append(ctx, event(id, severity, typ), last.Sequence); !errors.Is(err, alert.ErrAhead) {
+						if err == nil {
+							s.Alerts().WhenStored(ctx, func() { told(id, severity) })
+						}
 						return err
 					}
 				}
@@ -82,6 +94,13 @@ func TestBulk(t *testing.T) {
 			}
 			if got := count(t, s.alerts); got != n+n/100 { // raised and updated have subjects of their own
 				t.Errorf("ALERTS holds %d messages, want %d", got, n+n/100)
+			}
+			twice := 0
+			for _, times := range heard {
+				twice += times - 1
+			}
+			if len(heard) != n+n/100 || early > 0 || twice > 0 {
+				t.Errorf("told of %d alerts, %d of them before they were stored, %d times too often; want %d", len(heard), early, twice, n+n/100)
 			}
 			seen, high, order := map[string]int{}, 0, 0
 			err = s.Alerts().Follow(t.Context(), 0, func(st alert.Stored) error {
