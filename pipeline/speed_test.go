@@ -105,7 +105,8 @@ func quantile(d []time.Duration, q float64) time.Duration {
 	return d[min(len(d)-1, int(float64(len(d))*q))]
 }
 
-// stamps notes when each alert was acknowledged by ALERTS.
+// stamps notes when an item's first alert, its most severe, was acknowledged by
+// ALERTS.
 type stamps struct {
 	alert.Outbox
 	mu   sync.Mutex
@@ -121,7 +122,9 @@ func (s *stamps) Append(ctx context.Context, e alert.Event, after uint64) (uint6
 	s.WhenStored(ctx, func() {
 		now := time.Now()
 		s.mu.Lock()
-		s.at[e.Data.Item.Title] = now
+		if title := e.Data.Item.Title; s.at[title].IsZero() {
+			s.at[title] = now
+		}
 		s.mu.Unlock()
 		select {
 		case s.wake <- struct{}{}:
