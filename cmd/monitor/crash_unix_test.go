@@ -81,12 +81,18 @@ func newPress(t *testing.T, hosts int) *press {
 		w.feeds = append(w.feeds, c)
 	}
 	write(t, filepath.Join(w.dir, "feeds.yaml"), list.String())
+	w.rules(t)
+	return w
+}
+
+// rules writes one, so that it is known which items alert.
+func (w *press) rules(t *testing.T) {
+	t.Helper()
 	if err := os.Mkdir(filepath.Join(w.dir, "rules"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(w.dir, "rules", "s.yaml"), `{channel: s, title: S, rules: [{id: s, title: S, severity: low, match: sanctions,
   tests: [{fires: true, title: Sanctions}, {fires: false, title: Talks}]}]}`)
-	return w
 }
 
 func (w *press) serve(rw http.ResponseWriter, c *column) {
@@ -113,15 +119,20 @@ func (w *press) add(n int) {
 	defer w.mu.Unlock()
 	for _, c := range w.feeds {
 		for range n {
-			w.titles++
-			title := fmt.Sprintf("Talks, part %d", w.titles)
-			if w.titles%3 == 0 {
-				title = fmt.Sprintf("Sanctions, part %d", w.titles)
-			}
-			c.titles = append(c.titles, title)
-			c.items = append(c.items, fmt.Sprintf("<item><guid>%d</guid><title>%s</title><pubDate>%s</pubDate></item>", w.titles, title, time.Now().UTC().Format(time.RFC1123Z)))
+			w.addTo(c)
 		}
 	}
+}
+
+// addTo gives one feed an item. Called with mu held.
+func (w *press) addTo(c *column) {
+	w.titles++
+	title := fmt.Sprintf("Talks, part %d", w.titles)
+	if w.titles%3 == 0 {
+		title = fmt.Sprintf("Sanctions, part %d", w.titles)
+	}
+	c.titles = append(c.titles, title)
+	c.items = append(c.items, fmt.Sprintf("<item><guid>%d</guid><title>%s</title><pubDate>%s</pubDate></item>", w.titles, title, time.Now().UTC().Format(time.RFC1123Z)))
 }
 
 // pending is how many items nobody has been shown yet.
