@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"newsmonitor/pipeline/problem"
 )
 
 const (
@@ -69,12 +71,12 @@ func (m *Monitor) reload() {
 	old := m.config.Load()
 	config, err := m.settings.Files.Load(old)
 	if err != nil {
-		m.metrics.reloaded(false)
+		m.metrics.reloaded(map[string]int{"feeds": 1})
 		m.log.Error("reload failed; everything stays as it was", "err", err)
 		return
 	}
 	bad := config.Problems.Errors()
-	m.metrics.reloaded(len(bad) == 0)
+	m.metrics.reloaded(m.settings.Files.refused(bad))
 	for _, p := range bad {
 		if !slices.Contains(old.Problems, p) {
 			m.log.Warn("a file is refused and keeps its last good version", "problem", p.String())
@@ -82,6 +84,29 @@ func (m *Monitor) reload() {
 	}
 	m.use(config, old)
 	m.log.Info("reloaded", "config", config.Summary(), "problems", len(bad))
+}
+
+// refused counts the files with errors, by what they hold.
+func (f Files) refused(errs problem.List) map[string]int {
+	if len(errs) == 0 {
+		return nil
+	}
+	kinds, seen := map[string]int{}, map[string]bool{}
+	for _, p := range errs {
+		if seen[p.File] {
+			continue
+		}
+		seen[p.File] = true
+		switch {
+		case f.Notify != "" && p.File == f.Notify:
+			kinds["notify"]++
+		case slices.Contains(f.catalogues(), p.File):
+			kinds["feeds"]++
+		default:
+			kinds["rules"]++
+		}
+	}
+	return kinds
 }
 
 // use makes a configuration the one of the moment.
@@ -93,9 +118,14 @@ func (m *Monitor) use(config, old *Config) {
 	m.raiser.Metrics.Expect(channels, rules)
 	m.pusher.Update(config.Pushed)
 	if old != nil {
-		_, had := slugs(old)
-		m.raiser.Metrics.Forget(slices.DeleteFunc(had, func(id string) bool { return slices.Contains(rules, id) }))
+		hadChannels, hadRules := slugs(old)
+		m.raiser.Metrics.Forget(without(hadChannels, channels), without(hadRules, rules))
 	}
+}
+
+// without returns those of had that are not in now.
+func without(had, now []string) []string {
+	return slices.DeleteFunc(had, func(id string) bool { return slices.Contains(now, id) })
 }
 
 func slugs(c *Config) (channels, rules []string) {

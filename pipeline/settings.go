@@ -24,8 +24,9 @@ func (s Settings) store(log *slog.Logger, reg prometheus.Registerer) stream.Opti
 
 // metrics of the configuration; each room has its own for the rest.
 type metrics struct {
-	ok prometheus.Gauge
-	at prometheus.Gauge
+	ok      prometheus.Gauge
+	at      prometheus.Gauge
+	refused *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -36,12 +37,18 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		at: f.NewGauge(prometheus.GaugeOpts{Name: "monitor_config_last_reload_success_timestamp_seconds",
 			Help: "When feeds and rules were last loaded without an error."}),
 	}
-	m.reloaded(true)
+	m.refused = f.NewGaugeVec(prometheus.GaugeOpts{Name: "monitor_config_refused_files",
+		Help: "Files that are refused now and run in their last good version, by what they hold."}, []string{"kind"})
+	m.reloaded(nil)
 	return m
 }
 
-func (m *metrics) reloaded(ok bool) {
-	if !ok {
+// reloaded notes how many files of each kind a load refused; nil: none.
+func (m *metrics) reloaded(refused map[string]int) {
+	for _, kind := range []string{"feeds", "rules", "notify"} {
+		m.refused.WithLabelValues(kind).Set(float64(refused[kind]))
+	}
+	if len(refused) > 0 {
 		m.ok.Set(0)
 		return
 	}

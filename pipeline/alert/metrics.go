@@ -18,6 +18,7 @@ type Metrics struct {
 	alerts    *prometheus.CounterVec
 	folded    *prometheus.CounterVec
 	last      *prometheus.GaugeVec
+	gap       *prometheus.GaugeVec
 	matches   *prometheus.CounterVec
 	match     prometheus.Histogram
 	pipeline  *prometheus.HistogramVec
@@ -39,6 +40,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Alerts stored without being pushed, by reason."}, []string{"reason"}),
 		last: f.NewGaugeVec(prometheus.GaugeOpts{Name: "monitor_channel_last_alert_timestamp_seconds",
 			Help: "When the channel last raised an alert."}, []string{"channel"}),
+		gap: f.NewGaugeVec(prometheus.GaugeOpts{Name: "monitor_channel_usual_gap_seconds",
+			Help: "Mean time between a channel's pieces of news; absent while too few are known."}, []string{"channel"}),
 		matches: f.NewCounterVec(prometheus.CounterOpts{Name: "monitor_rule_matches_total",
 			Help: "Items that a rule matched."}, []string{"rule"}),
 		match: f.NewHistogram(native(prometheus.HistogramOpts{Name: "monitor_match_duration_seconds",
@@ -79,8 +82,13 @@ func (m *Metrics) Expect(channels, rules []string) {
 	}
 }
 
-// Forget drops the series of rules that a reload removed.
-func (m *Metrics) Forget(rules []string) {
+// Forget drops the series of channels and rules that a reload removed.
+func (m *Metrics) Forget(channels, rules []string) {
+	for _, c := range channels {
+		m.alerts.DeletePartialMatch(prometheus.Labels{"channel": c})
+		m.last.DeleteLabelValues(c)
+		m.gap.DeleteLabelValues(c)
+	}
 	for _, r := range rules {
 		m.matches.DeleteLabelValues(r)
 	}
@@ -120,4 +128,15 @@ func (m *Metrics) raised(e Event) {
 // canary counts the self-test apart, so that it never passes for news.
 func (m *Metrics) canary(took time.Duration) {
 	m.pipeline.WithLabelValues("true").Observe(max(0, took.Seconds()))
+}
+
+// Channel shows what the store knows of a channel: when it last raised an
+// alert, and the gap that is usual for it, 0 if not known.
+func (m *Metrics) Channel(channel string, last time.Time, gap time.Duration) {
+	m.last.WithLabelValues(channel).Set(float64(last.UnixMilli()) / 1e3)
+	if gap <= 0 {
+		m.gap.DeleteLabelValues(channel)
+		return
+	}
+	m.gap.WithLabelValues(channel).Set(gap.Seconds())
 }

@@ -103,6 +103,9 @@ func (n *Notifier) Run(ctx context.Context) error {
 		}
 	}
 	defer func() { end(tasks) }()
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { n.observe(ctx) })
 	for {
 		n.mu.Lock()
 		want := n.want

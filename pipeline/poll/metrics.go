@@ -29,6 +29,8 @@ type metrics struct {
 	success   *prometheus.GaugeVec
 	newItem   *prometheus.GaugeVec
 	interval  *prometheus.GaugeVec
+	gap       *prometheus.GaugeVec
+	silent    *prometheus.GaugeVec
 	failures  *prometheus.GaugeVec
 	fetches   *prometheus.CounterVec
 	errors    *prometheus.CounterVec
@@ -63,6 +65,8 @@ func newMetrics(reg prometheus.Registerer, o Options) (*metrics, error) {
 		success:  gauge("monitor_feed_last_success_timestamp_seconds", "When the feed last answered well.", "feed"),
 		newItem:  gauge("monitor_feed_last_new_item_timestamp_seconds", "When the feed last had a new item.", "feed"),
 		interval: gauge("monitor_feed_interval_seconds", "How often the feed is asked when all is well.", "feed"),
+		gap:      gauge("monitor_feed_usual_gap_seconds", "Median time between a feed's pieces of news; 0 while it is not known.", "feed"),
+		silent:   gauge("monitor_feed_silent_after_seconds", "How long a feed may be without news before it counts as silent, by its own rhythm; 0 while that is not known.", "feed"),
 		failures: gauge("monitor_feed_consecutive_failures", "Failed polls in a row.", "feed"),
 		fetches:  counter("monitor_feed_fetches_total", "Polls of a feed, by how they ended.", "feed", "result"),
 		errors:   counter("monitor_fetch_errors_total", "Failed polls, by reason.", "reason"),
@@ -91,7 +95,7 @@ func newMetrics(reg prometheus.Registerer, o Options) (*metrics, error) {
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.feeds, m.info, m.success, m.newItem, m.interval, m.failures, m.fetches,
+	for _, c := range []prometheus.Collector{m.feeds, m.info, m.success, m.newItem, m.interval, m.gap, m.silent, m.failures, m.fetches,
 		m.errors, m.duration, m.size, m.delay, m.inFlight, m.limit, m.items, m.repaired, m.ahead} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
@@ -151,6 +155,8 @@ func (m *metrics) live(id string, st State) {
 	m.failures.WithLabelValues(id).Set(float64(st.Failures))
 	m.success.WithLabelValues(id).Set(unix(st.LastSuccess))
 	m.newItem.WithLabelValues(id).Set(unix(st.LastNew))
+	m.gap.WithLabelValues(id).Set(st.Rhythm.usual().Seconds())
+	m.silent.WithLabelValues(id).Set(st.Rhythm.silentAfter().Seconds())
 }
 
 func (m *metrics) fetched(id, result string) {
@@ -162,7 +168,7 @@ func (m *metrics) fetched(id, result string) {
 // forget deletes all series of a feed.
 func (m *metrics) forget(id string) {
 	labels := prometheus.Labels{"feed": id}
-	for _, v := range []*prometheus.GaugeVec{m.info, m.success, m.newItem, m.interval, m.failures} {
+	for _, v := range []*prometheus.GaugeVec{m.info, m.success, m.newItem, m.interval, m.gap, m.silent, m.failures} {
 		v.DeletePartialMatch(labels)
 	}
 	m.fetches.DeletePartialMatch(labels)

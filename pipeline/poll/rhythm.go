@@ -99,6 +99,20 @@ func (r Rhythm) longest() time.Duration {
 	return gap
 }
 
+// usual is the median gap between arrivals, 0 while we know too few.
+func (r Rhythm) usual() time.Duration {
+	n := len(r.Arrivals)
+	if n < autoEnough {
+		return 0
+	}
+	gaps := make([]time.Duration, 0, maxArrivals)
+	for i := 1; i < n; i++ {
+		gaps = append(gaps, r.at(i).Sub(r.at(i-1)))
+	}
+	slices.Sort(gaps)
+	return gaps[len(gaps)/2]
+}
+
 // silentAfter is how long the feed may be quiet before it counts as silent,
 // 0 while we do not know its rhythm.
 func (r Rhythm) silentAfter() time.Duration {

@@ -53,6 +53,7 @@ func (f *Feeds) Save(ctx context.Context, id string, st poll.State, version uint
 	if err != nil {
 		err = f.s.explain("save the state of feed "+id, err)
 		f.s.trouble.set("feeds", err)
+		f.s.metrics.stateErrs.Inc()
 		return 0, err
 	}
 	return v, nil

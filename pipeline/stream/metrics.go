@@ -31,6 +31,8 @@ type metrics struct {
 	damaged    *prometheus.GaugeVec
 	panics     prometheus.Counter
 	shards     prometheus.Gauge
+	stateSize  prometheus.Gauge
+	stateErrs  prometheus.Counter
 }
 
 // Panicked counts a panic that another room caught.
@@ -64,6 +66,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			"1 when the stream was found to hold less than before, after an unclean stop.", "stream"),
 		shards: f.NewGauge(prometheus.GaugeOpts{Name: "monitor_shards_held",
 			Help: "Parts of the catalogue, of 64, whose feeds this process polls."}),
+		stateSize: f.NewGauge(prometheus.GaugeOpts{Name: "monitor_state_size_bytes",
+			Help: "Bytes that the feeds' states and the readers' places take in the store."}),
+		stateErrs: f.NewCounter(prometheus.CounterOpts{Name: "monitor_state_write_errors_total",
+			Help: "Feeds' states and readers' places that could not be saved; they are tried again."}),
 		panics: f.NewCounter(prometheus.CounterOpts{Name: "monitor_panics_total", Help: "Messages on which the code panicked."}),
 	}
 	for _, r := range []string{"stored", "refused", "error"} {
@@ -180,6 +186,13 @@ func (s *Store) observe(ctx context.Context) {
 		s.metrics.limit.WithLabelValues(label).Set(float64(infos[i].MaxBytes))
 		s.metrics.messages.WithLabelValues(label).Set(float64(infos[i].Messages))
 	}
+	var state uint64
+	for _, kv := range []jetstream.KeyValue{s.feeds, s.readers} {
+		if st, err := kv.Status(ctx); err == nil {
+			state += st.Bytes()
+		}
+	}
+	s.metrics.stateSize.Set(float64(state))
 	r, err := s.Reader(ctx, "raise")
 	if err != nil {
 		return

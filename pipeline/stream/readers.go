@@ -327,6 +327,7 @@ func (s *Store) savePlace(ctx context.Context, reader string, at place, version 
 	if err != nil {
 		err = s.explain("save the place of reader "+reader, err)
 		s.trouble.set("readers", err)
+		s.metrics.stateErrs.Inc()
 		return 0, err
 	}
 	return v, nil
