@@ -29,6 +29,31 @@ type visit struct {
 	ends       time.Time // the server's certificate
 	downgraded bool      // a redirect led from https to http
 	ours       bool      // the failure looks like our own network's
+	lost       int       // items that the store refuses for good
+	why        error     // of the last of them
+}
+
+// refused books an item that the store will never take.
+func (v *visit) refused(d Draft, err error) {
+	v.lost++
+	v.why = err
+	n := &v.news
+	n.Invalid++
+	switch {
+	case d.After > 0:
+		n.Updated--
+	case d.Item.Held != "":
+		n.Held--
+		fallthrough
+	default:
+		n.New--
+	}
+	note := "an item is not kept: the store refuses it for good"
+	if v.lost > 1 {
+		note = fmt.Sprintf("%d items are not kept: the store refuses them for good", v.lost)
+		v.notes = v.notes[:len(v.notes)-1]
+	}
+	v.notes = append(v.notes, note+"; the log says why")
 }
 
 // judge turns a server's answer into the next state. It asks nobody and

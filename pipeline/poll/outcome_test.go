@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -136,6 +137,45 @@ func TestHostsOfRedirectsAreForgotten(t *testing.T) {
 		}
 		if n := len(p.hosts); n > strayHosts+2 {
 			t.Errorf("%d hosts are remembered", n)
+		}
+	})
+}
+
+// TestRefusedForGood: an item that the store will never take costs that item
+// and nothing else, is told once, and does not come back with each poll.
+func TestRefusedForGood(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.memory.tooLarge = "Big"
+		w.site.set(func(_ *http.Request, n int) (int, http.Header, string) {
+			body := "c|http://x.test/c|C||\nb|http://x.test/b|Big||\na|http://x.test/a|A||"
+			switch {
+			case n >= 6:
+				body = "d|http://x.test/d|D||\n" + strings.Replace(body, "Big", "Small", 1)
+			case n >= 3:
+				body = "d|http://x.test/d|D||\n" + body
+			}
+			return 200, nil, body
+		})
+		p := w.poller(one(time.Hour))
+		w.runFor(p, 90*time.Minute)
+		w.published(1, "A", "C")
+		w.published(0, "Big")
+		if st := p.Snapshot()[0]; st.State != StateOK || !slices.Contains(st.Notes, "an item is not kept: the store refuses it for good; the log says why") {
+			t.Errorf("state %s, notes %q", st.State, st.Notes)
+		}
+		if m := gathered(t, w.reg); m[`monitor_items_total{outcome="invalid"}`] != 1 || m[`monitor_items_total{outcome="new"}`] != 2 {
+			t.Errorf("metrics: %v", m)
+		}
+		w.runFor(p, 3*time.Hour)
+		w.published(1, "A", "C", "D")
+		w.published(0, "Big")
+		if gathered(t, w.reg)[`monitor_items_total{outcome="invalid"}`] != 1 {
+			t.Error("the refused item is offered again")
+		}
+		w.runFor(p, 3*time.Hour)
+		w.published(1, "A", "C", "D", "Small") // edited, it fits
+		if st := p.Snapshot()[0]; len(st.Notes) > 0 {
+			t.Errorf("notes %q", st.Notes)
 		}
 	})
 }

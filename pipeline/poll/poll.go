@@ -146,6 +146,9 @@ func (p *Poller) poll(ctx context.Context, j job) (_ job, v visit, ok bool) {
 		return j, v, false
 	}
 	j.refetch, j.conflicts = j.refetch && v.failed != nil, 0
+	if v.lost > 0 {
+		p.Log.Warn("items not stored: the store refuses them for good", "feed", j.feed.ID, "items", v.lost, "error", v.why)
+	}
 	for _, e := range v.events {
 		p.announce(ctx, e)
 	}
@@ -193,7 +196,7 @@ func (j *job) recall() {
 // takes. A quiet poll is kept in memory and written now and then.
 func (p *Poller) store(ctx context.Context, j *job, v *visit) error {
 	if len(v.news.Drafts) > 0 {
-		sequences, err := p.append(ctx, *j, v.news.Drafts)
+		sequences, err := p.append(ctx, *j, v)
 		if err != nil {
 			return err
 		}
@@ -249,12 +252,9 @@ func (p *Poller) save(ctx context.Context, j *job) error {
 // nobody else saved the feed's state, it is not a rival but our own memory
 // that is behind: an item came back edited, or was edited around a crash.
 // Then the Inbox tells where each stands.
-func (p *Poller) append(ctx context.Context, j job, drafts []Draft) (sequences []uint64, err error) {
-	try := func() (err error) {
-		sequences, err = p.Inbox.Append(ctx, drafts)
-		return err
-	}
-	err = p.insist(ctx, try)
+func (p *Poller) append(ctx context.Context, j job, v *visit) (sequences []uint64, err error) {
+	drafts := v.news.Drafts
+	sequences, err = p.offer(ctx, v, drafts)
 	recaller, able := p.Inbox.(Recaller)
 	if !errors.Is(err, ErrAhead) || j.conflicts == 0 || !able {
 		return sequences, err
@@ -269,7 +269,32 @@ func (p *Poller) append(ctx context.Context, j job, drafts []Draft) (sequences [
 			return nil, err
 		}
 	}
-	return sequences, p.insist(ctx, try)
+	return p.offer(ctx, v, drafts)
+}
+
+// offer appends drafts. If the store refuses one for good they are offered one
+// by one, and those that it refuses are left out: sequence 0. They count as
+// known, or each poll would offer them again.
+func (p *Poller) offer(ctx context.Context, v *visit, drafts []Draft) (sequences []uint64, err error) {
+	err = p.insist(ctx, func() (err error) {
+		sequences, err = p.Inbox.Append(ctx, drafts)
+		return err
+	})
+	if !errors.Is(err, ErrRefused) {
+		return sequences, err
+	}
+	if len(drafts) == 1 {
+		v.refused(drafts[0], err)
+		return []uint64{drafts[0].After}, nil
+	}
+	for _, d := range drafts {
+		one, err := p.offer(ctx, v, []Draft{d})
+		if err != nil {
+			return nil, err
+		}
+		sequences = append(sequences, one...)
+	}
+	return sequences, nil
 }
 
 // behind drops a poll because somebody else wrote first, and takes over what
@@ -307,14 +332,14 @@ func (p *Poller) load(ctx context.Context, j *job) error {
 	return err
 }
 
-// insist repeats a step of the store until it works, is refused with
-// ErrAhead, or ctx ends. While the store is away polls wait here with what
+// insist repeats a step of the store until it works, is refused with ErrAhead
+// or ErrRefused, or ctx ends. While the store is away polls wait here with what
 // they fetched, so we get slower and lose nothing.
 func (p *Poller) insist(ctx context.Context, step func() error) error {
 	const first, most = 250 * time.Millisecond, 15 * time.Second
 	for wait := first; ; wait = min(wait*2, most) {
 		err := step()
-		if err == nil || errors.Is(err, ErrAhead) {
+		if err == nil || errors.Is(err, ErrAhead) || errors.Is(err, ErrRefused) {
 			p.storeAway(nil)
 			return err
 		}

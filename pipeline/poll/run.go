@@ -256,7 +256,7 @@ func (p *Poller) count(e *entry, v visit) {
 	if p.once == nil {
 		return
 	}
-	p.once.Items += len(v.news.Drafts)
+	p.once.Items += len(v.news.Drafts) - v.lost
 	switch {
 	case v.failed != nil || v.result == "":
 		p.once.Failed++

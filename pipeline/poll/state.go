@@ -80,6 +80,11 @@ type Draft struct {
 // State again, never overwrite.
 var ErrAhead = errors.New("somebody else is ahead")
 
+// ErrRefused says that the store will never take an item, however often it is
+// offered: it is too large for the store's own settings. The others are stored
+// without it, and the feed says so.
+var ErrRefused = errors.New("the store refuses it for good")
+
 // Recaller is an Inbox that can also say what it holds. An item that left the
 // document and comes back edited, and one that was edited between a crash and
 // the next poll, are refused with ErrAhead although nobody is ahead; with
@@ -97,7 +102,8 @@ type States interface {
 }
 
 // Inbox takes each item revision once and returns the sequences it stands at.
-// An item that is already there counts as appended.
+// An item that is already there counts as appended. With an error other than
+// ErrAhead some may be stored and others not; all are offered again.
 type Inbox interface {
 	Append(ctx context.Context, drafts []Draft) (sequences []uint64, err error)
 }

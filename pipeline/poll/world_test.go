@@ -35,6 +35,7 @@ type memory struct {
 	failing  int      // calls that still fail
 	crash    int      // calls until all fail, 0: never
 	refuse   bool     // Append answers ErrAhead
+	tooLarge string   // title of an item that Append never takes
 }
 
 type stored struct {
@@ -100,6 +101,9 @@ func (m *memory) Append(_ context.Context, drafts []Draft) ([]uint64, error) {
 	}
 	var sequences []uint64
 	for _, d := range drafts {
+		if m.tooLarge != "" && d.Item.Title == m.tooLarge {
+			return nil, fmt.Errorf("append item %s: %w", d.Item.Key, ErrRefused)
+		}
 		name := d.Item.Feed + "/" + d.Item.Key
 		old := m.stored[name]
 		var last stored

@@ -53,12 +53,13 @@ func (i *Items) message(d poll.Draft) (msg *nats.Msg, subject string, err error)
 	if d.Item.Feed == feed.Canary {
 		msg.Header.Set(jetstream.MsgTTLHeader, canaryTTL)
 	}
-	// What NATS refuses for its size would be offered for ever: cut instead.
+	// What NATS refuses for its size would never be stored: cut instead.
+	limit := i.largest()
 	for it := d.Item; ; it = halved(it) {
 		if msg.Data, err = marshal(it); err != nil {
 			return nil, "", fmt.Errorf("encode item %s of feed %s: %w", d.Item.Key, d.Item.Feed, err)
 		}
-		if len(msg.Data) <= maxItem || it.Content == "" && len(it.Authors)+len(it.Categories) == 0 {
+		if len(msg.Data) <= limit || it.Content == "" && it.Summary == "" && len(it.Authors)+len(it.Categories) == 0 {
 			return msg, subject, nil
 		}
 	}
@@ -67,16 +68,30 @@ func (i *Items) message(d poll.Draft) (msg *nats.Msg, subject string, err error)
 // canaryTTL is how long the self-test's messages are kept.
 const canaryTTL = "1h"
 
-// maxItem is the size of an encoded item, in bytes: below the server's 1 MiB,
-// with room for headers.
-const maxItem = 1000 << 10
+const (
+	maxItem    = 1000 << 10 // bytes of an encoded item: below the server's 1 MiB, with room for headers
+	headerRoom = 2 << 10    // for the subject and the headers of a message
+)
 
-// halved drops the second half of the content, or the lists when there is none.
+// largest is the size of an encoded item that this server and stream take.
+func (i *Items) largest() int {
+	limit := min(maxItem, int(i.s.nc.MaxPayload())-headerRoom)
+	if info := i.s.items.CachedInfo(); info != nil && info.Config.MaxMsgSize > 0 {
+		limit = min(limit, int(info.Config.MaxMsgSize)-headerRoom)
+	}
+	return limit
+}
+
+// halved drops the second half of the content, of the summary when there is no
+// content, or the lists when there is neither.
 func halved(it feed.Item) feed.Item {
 	cut := "content"
-	if it.Content != "" {
+	switch {
+	case it.Content != "":
 		it.Content = strings.ToValidUTF8(it.Content[:len(it.Content)/2], "")
-	} else {
+	case it.Summary != "":
+		it.Summary, cut = strings.ToValidUTF8(it.Summary[:len(it.Summary)/2], ""), "summary"
+	default:
 		it.Authors, it.Categories, cut = []string{}, []string{}, "authors"
 	}
 	if !slices.Contains(it.Cut, cut) {
@@ -182,13 +197,23 @@ func (s *Store) publish(ctx context.Context, msg *nats.Msg, after uint64, filter
 	defer cancel()
 	ack, err := s.js.PublishMsg(ctx, msg, jetstream.WithExpectLastSequenceForSubject(after, filter))
 	s.metrics.published(err, start, 1)
-	if err != nil && !wrongLastSequence(err) {
+	switch {
+	case tooLarge(err): // says nothing of the others
+		return ack, fmt.Errorf("%w: %w", poll.ErrRefused, err)
+	case err != nil && !wrongLastSequence(err):
 		err = s.explain("publish", err)
 		s.trouble.set(family(msg.Subject), err)
-	} else {
+	default:
 		s.trouble.set(family(msg.Subject), nil)
 	}
 	return ack, err
+}
+
+// tooLarge says whether a message will never be taken for its size.
+func tooLarge(err error) bool {
+	var api *jetstream.APIError
+	const exceeds = 10054 // message size exceeds maximum allowed
+	return errors.Is(err, nats.ErrMaxPayload) || errors.As(err, &api) && api.ErrorCode == exceeds
 }
 
 // family is the kind of thing that an ingest subject takes.
