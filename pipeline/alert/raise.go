@@ -135,14 +135,17 @@ func (r *Raiser) hold(ctx context.Context, it feed.Item, e Event) (*Fold, error)
 }
 
 // more says whether an item's match can add anything to what is stored of its
-// alert: the same revision never raises twice at one severity.
+// alert. The same revision comes again only when a step is repeated, and is
+// judged once, whatever rules and mutes have become meanwhile.
 func more(last Stored, it feed.Item, severity rule.Severity) bool {
 	switch {
 	case last.Sequence == 0:
 		return true
+	case last.Event.Data.Item.Revision == it.Revision:
+		return false
 	case !last.Folded:
 		return it.Held == "" && severity.Rank() > last.Event.Severity.Rank() // nothing held adds to what was raised
-	case last.Event.Data.Item.Revision == it.Revision || it.Held != "":
+	case it.Held != "":
 		return severity.Rank() > last.Event.Severity.Rank()
 	}
 	return true // folded before, edited since
