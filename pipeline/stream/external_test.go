@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"newsmonitor/pipeline/poll"
 )
@@ -156,5 +157,37 @@ func TestPromisedSettings(t *testing.T) {
 	}
 	if got := host.items.CachedInfo().Config.MaxAge; got != 2*time.Hour {
 		t.Errorf("ITEMS keeps %v after the flag changed, want 2h", got)
+	}
+}
+
+// TestHalfOpen: a connection that died without a word, as a firewall leaves
+// them, is noticed and made anew; what was to be stored meanwhile is, once.
+func TestHalfOpen(t *testing.T) {
+	t.Parallel()
+	x := startExternal(t)
+	line := newCable(t, x.ns.Addr().String())
+	o := options(t)
+	o.URL, o.Manage = "nats://"+line.Addr().String(), true
+	s := open(t, o)
+	if _, err := s.Items().Append(t.Context(), []poll.Draft{draft("a", "r1", 0)}); err != nil {
+		t.Fatal(err)
+	}
+	line.lose()
+	for start := time.Now(); ; pause(t.Context(), 100*time.Millisecond) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		_, err := s.Items().Append(ctx, []poll.Draft{draft("b", "r1", 0)})
+		cancel()
+		if err == nil {
+			break
+		}
+		if time.Since(start) > 60*time.Second {
+			t.Fatal(err)
+		}
+	}
+	if n := count(t, s.items); n != 2 {
+		t.Errorf("ITEMS holds %d messages, want 2", n)
+	}
+	if n := testutil.ToFloat64(s.metrics.reconnects); n != 1 {
+		t.Errorf("reconnected %v times", n)
 	}
 }

@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"sync"
@@ -56,6 +55,7 @@ type cable struct {
 	to    string
 	mu    sync.Mutex
 	dead  bool
+	lost  map[net.Conn]bool // dead for ever
 	conns []net.Conn
 }
 
@@ -96,7 +96,7 @@ func newCable(t *testing.T, to string) *cable {
 }
 
 // copy passes bytes on; a cut cable swallows them.
-func (c *cable) copy(to io.WriteCloser, from io.ReadCloser) {
+func (c *cable) copy(to, from net.Conn) {
 	defer func() { _, _ = to.Close(), from.Close() }()
 	buf := make([]byte, 32<<10)
 	for {
@@ -105,7 +105,7 @@ func (c *cable) copy(to io.WriteCloser, from io.ReadCloser) {
 			return
 		}
 		c.mu.Lock()
-		dead := c.dead
+		dead := c.dead || c.lost[from]
 		c.mu.Unlock()
 		if dead {
 			continue
@@ -113,6 +113,16 @@ func (c *cable) copy(to io.WriteCloser, from io.ReadCloser) {
 		if _, err := to.Write(buf[:n]); err != nil {
 			return
 		}
+	}
+}
+
+// lose makes the present connections dead for ever; new ones are well.
+func (c *cable) lose() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost = map[net.Conn]bool{}
+	for _, n := range c.conns {
+		c.lost[n] = true
 	}
 }
 

@@ -118,6 +118,10 @@ func (s *Store) connOptions() []nats.Option {
 		nats.Name("newsmonitor " + s.opts.Owner),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(500 * time.Millisecond),
+		// A way that died without a word is noticed within three of these, not
+		// in the client's usual six minutes.
+		nats.PingInterval(5 * time.Second),
+		nats.MaxPingsOutstanding(2),
 		nats.CustomInboxPrefix(inboxPrefix),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			s.metrics.connected.Set(0)
