@@ -96,7 +96,8 @@ func BenchmarkUnchangedPoll(b *testing.B) {
 	url := serve304(b)
 	b.Run("flat-out", func(b *testing.B) {
 		p, _ := benchPoller(b)
-		j := job{feed: aFeed("x", url, time.Hour)}
+		x := aFeed("x", url, time.Hour)
+		j := job{feed: &x}
 		poll := func() {
 			var v visit
 			var ok bool

@@ -56,6 +56,6 @@ func (p *Poller) settled() bool {
 // Remembered is how a feed is doing by a state that somebody else saved.
 func Remembered(f feed.Feed, s State, minInterval time.Duration) Status {
 	p := &Poller{Config: Config{Now: time.Now}, pace: Pace{Min: minInterval}}
-	e := &entry{job: job{feed: f, state: s}, why: notWatched(f), loaded: true, due: s.NextDue}
+	e := &entry{job: job{feed: &f, state: s}, why: notWatched(&f), loaded: true, due: s.NextDue}
 	return p.status(e)
 }

@@ -88,7 +88,7 @@ func (p *Poller) joined(part []*entry, jobs []job, failed []error, begun time.Ti
 		}
 		e.place(p)
 		p.show(e)
-		every := p.pace.Interval(e.feed, e.state.Rhythm, now)
+		every := p.pace.Interval(*e.feed, e.state.Rhythm, now)
 		e.due = p.pace.Saved(now, every, e.state)
 		if limited := e.state.Reason == ReasonRateLimited && e.state.NotBefore.After(now); limited {
 			p.host(e.host).limit(e.feed.ID, e.state.NotBefore)
@@ -120,7 +120,7 @@ func (p *Poller) respread(jump time.Duration) {
 	}
 	slices.SortFunc(late, func(a, b *entry) int { return strings.Compare(hash(16, a.feed.ID), hash(16, b.feed.ID)) })
 	for i, e := range late {
-		e.due = p.pace.Start(now, p.pace.Interval(e.feed, e.state.Rhythm, now), i, len(late))
+		e.due = p.pace.Start(now, p.pace.Interval(*e.feed, e.state.Rhythm, now), i, len(late))
 	}
 	for _, e := range p.ready {
 		p.due = append(p.due, e)

@@ -44,7 +44,6 @@ type metrics struct {
 	ahead     prometheus.Counter
 	perFeed   bool            // guarded by Poller.mu, as all below
 	known     map[string]bool // feeds with series
-	inState   map[string]string
 	feedLabel string
 }
 
@@ -81,7 +80,7 @@ func newMetrics(reg prometheus.Registerer, o Options) (*metrics, error) {
 		items:    counter("monitor_items_total", "Items of documents that had changed, by what became of them; stale ones are stored but held.", "outcome"),
 		repaired: counter("monitor_items_repaired_total", "Documents that had to be mended, by kind of damage.", "kind"),
 		ahead:    prometheus.NewCounter(prometheus.CounterOpts{Name: "monitor_polls_dropped_total", Help: "Polls dropped because somebody else was ahead."}),
-		known:    map[string]bool{}, inState: map[string]string{}, feedLabel: o.FeedMetrics,
+		known:    map[string]bool{}, feedLabel: o.FeedMetrics,
 	}
 	for label, vec := range map[*prometheus.CounterVec][]string{m.errors: Reasons, m.items: itemOutcomes, m.repaired: repairKinds} {
 		for _, v := range vec {
@@ -114,20 +113,19 @@ func (m *metrics) catalogue(watched int) {
 	}
 }
 
-// state counts a feed under its state; "" takes it out.
-func (m *metrics) state(id, state string) {
-	was, now := m.inState[id], state
+// state counts a feed under its state now and no longer under the one before;
+// "" is none.
+func (m *metrics) state(was, now string) string {
 	if was == now {
-		return
+		return now
 	}
 	if was != "" {
 		m.feeds.WithLabelValues(was).Dec()
 	}
-	delete(m.inState, id)
 	if now != "" {
 		m.feeds.WithLabelValues(now).Inc()
-		m.inState[id] = now
 	}
+	return now
 }
 
 // feed shows a watched feed as it stands.

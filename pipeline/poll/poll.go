@@ -109,7 +109,7 @@ func New(c Config) (*Poller, error) {
 // job is what a poll works on: copies, so that a reload in between disturbs
 // nothing. State.Items is never changed in place.
 type job struct {
-	feed      feed.Feed
+	feed      *feed.Feed // of the catalogue, never changed
 	state     State
 	items     packed // state.Items between polls, when that is nil
 	version   uint64
@@ -134,9 +134,9 @@ func (p *Poller) poll(ctx context.Context, j job) (_ job, v visit, ok bool) {
 		j.recall()
 	}
 	if errors.As(err, new(*Failure)) || err == nil {
-		v = p.judge(j.feed, j.state, a, err)
+		v = p.judge(*j.feed, j.state, a, err)
 	} else {
-		v = p.judge(j.feed, j.state, nil, failure(ReasonProtocol, "the request could not be made"))
+		v = p.judge(*j.feed, j.state, nil, failure(ReasonProtocol, "the request could not be made"))
 	}
 	v.took = took
 	switch err := p.store(ctx, &j, &v); {
@@ -157,7 +157,7 @@ func (p *Poller) poll(ctx context.Context, j job) (_ job, v visit, ok bool) {
 
 // request makes the question: conditional wherever we may.
 func (p *Poller) request(j job) Request {
-	r := Request{Feed: j.feed}
+	r := Request{Feed: *j.feed}
 	if t := j.turn; t != nil {
 		r.hop = func(ctx context.Context, to string) error { return p.cross(ctx, t, to) }
 	}
@@ -181,7 +181,7 @@ func (p *Poller) request(j job) Request {
 
 // quiet tells whether an answer brought the same bytes as last time.
 func quiet(j job, a *Answer) bool {
-	a.sum = bodyHash(j.feed, a.Body)
+	a.sum = bodyHash(*j.feed, a.Body)
 	return j.state.Parser == feed.ParserVersion && a.sum == j.state.Body
 }
 
@@ -305,7 +305,7 @@ func (p *Poller) behind(ctx context.Context, j job, v visit) (job, visit, bool) 
 	if err := p.load(ctx, &fresh); err != nil {
 		return j, v, false
 	}
-	every := p.pace.Interval(j.feed, j.state.Rhythm, p.Now())
+	every := p.pace.Interval(*j.feed, j.state.Rhythm, p.Now())
 	v = visit{was: j.state, state: j.state, due: p.Now().Add(every + p.pace.jitter(every/10))}
 	if fresh.version == j.version {
 		// What is in memory is ours and at least as new as what is stored.

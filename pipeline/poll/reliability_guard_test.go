@@ -190,7 +190,7 @@ func TestReliabilityGuard(t *testing.T) {
 				t.Errorf("%s: %v, want it refused", u, err)
 			}
 		}
-		if w := notWatched(feed.Feed{URL: "file:///etc/passwd"}); w == "" {
+		if w := notWatched(&feed.Feed{URL: "file:///etc/passwd"}); w == "" {
 			t.Error("a file is watched")
 		}
 	})

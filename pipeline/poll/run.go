@@ -270,12 +270,12 @@ func (p *Poller) count(e *entry, v visit) {
 
 // show brings a feed's metrics up to date. Called with mu held.
 func (p *Poller) show(e *entry) {
-	p.metrics.state(e.feed.ID, e.label())
+	e.counted = p.metrics.state(e.counted, e.label())
 	if e.why != "" || !e.loaded {
 		return
 	}
 	if !p.metrics.known[e.feed.ID] {
-		p.metrics.feed(e.feed, e.state, p.pace.Interval(e.feed, e.state.Rhythm, p.Now()))
+		p.metrics.feed(*e.feed, e.state, p.pace.Interval(*e.feed, e.state.Rhythm, p.Now()))
 		return
 	}
 	p.metrics.live(e.feed.ID, e.state)

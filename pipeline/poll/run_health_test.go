@@ -235,7 +235,7 @@ func TestNotWatched(t *testing.T) {
 		{feed.Feed{URL: "https://x.test/"}, true}, {feed.Feed{URL: "http://x.test/"}, true}, {feed.Feed{URL: "rsshub:/a"}, false},
 		{feed.Feed{}, false}, {feed.Feed{URL: "file:///etc/passwd"}, false}, {feed.Feed{URL: "https://x.test/", Disabled: "why"}, false},
 	} {
-		if got := notWatched(c.feed); (got == "") != c.want {
+		if got := notWatched(&c.feed); (got == "") != c.want {
 			t.Errorf("notWatched(%+v) = %q", c.feed, got)
 		}
 	}

@@ -44,14 +44,14 @@ func (p *Poller) Snapshot() []Status {
 }
 
 func (p *Poller) status(e *entry) Status {
-	s := Status{Feed: e.feed, State: e.label(), NotWatched: e.why}
+	s := Status{Feed: *e.feed, State: e.label(), NotWatched: e.why}
 	if e.why != "" {
 		return s
 	}
 	st := e.state
 	s.Since, s.Reason, s.Error, s.Failures = st.Since, st.Reason, st.Error, st.Failures
 	s.LastPoll, s.LastSuccess, s.LastNewItem = st.LastPoll, st.LastSuccess, st.LastNew
-	s.Interval, s.Items, s.NewURL = p.pace.Interval(e.feed, st.Rhythm, p.Now()), e.items.listed(), st.NewURL
+	s.Interval, s.Items, s.NewURL = p.pace.Interval(*e.feed, st.Rhythm, p.Now()), e.items.listed(), st.NewURL
 	s.Adopted, s.Certificate, s.Why = st.Adopted, e.certificate, p.why(e)
 	s.Advice = Advice(st.Reason, st.Status)
 	switch st.State {
@@ -102,7 +102,7 @@ func (p *Poller) why(e *entry) string {
 		return "the server asked us to wait until " + st.NotBefore.Format(time.RFC3339)
 	case st.Failures > 1:
 		return fmt.Sprintf("failed %d times in a row: asked ever more rarely, once a day at most, after a month once a week", st.Failures)
-	case st.Failures == 0 && st.NotBefore.After(now) && st.NotBefore.Sub(st.LastPoll) > p.pace.Interval(e.feed, st.Rhythm, now):
+	case st.Failures == 0 && st.NotBefore.After(now) && st.NotBefore.Sub(st.LastPoll) > p.pace.Interval(*e.feed, st.Rhythm, now):
 		return "the server or the document wishes no request before " + st.NotBefore.Format(time.RFC3339)
 	case e.feed.Auto:
 		_, why := st.Rhythm.learned(now, positive(e.feed.Every, usualInterval))

@@ -23,15 +23,24 @@ type entry struct {
 	due     time.Time // keeps the monotonic clock: a wall clock that jumps moves nothing
 	index   int       // in the heap, -1 outside
 	notes   []string
+	counted string // the state under which the metrics have it
 
 	downgraded  bool      // a redirect leads from https to http
 	certificate time.Time // when the server's ends, as seen last; zero without TLS
 }
 
-// keep puts the items into their small form.
+// keep puts the items into their small form, and shares texts that many feeds
+// have or that stand in the catalogue too.
 func (e *entry) keep() {
-	if e.state.Items != nil {
-		e.items, e.state.Items = pack(e.state.Items), nil
+	st := &e.state
+	if st.Items != nil {
+		e.items, st.Items = pack(st.Items), nil
+	}
+	if st.URL == e.feed.URL {
+		st.URL = e.feed.URL
+	}
+	if i := slices.Index(AllStates, st.State); i >= 0 {
+		st.State = AllStates[i]
 	}
 }
 
@@ -62,7 +71,7 @@ func (e *entry) label() string {
 
 // Update makes feeds the catalogue. Only differences are touched: the timer
 // of a feed that stayed as it was does not move. May be called before, while
-// and after Run runs.
+// and after Run runs. The feeds are kept, not copied: they must not change.
 func (p *Poller) Update(feeds []feed.Feed) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,7 +79,8 @@ func (p *Poller) Update(feeds []feed.Feed) {
 	order := make([]*entry, 0, len(feeds))
 	listed := make(map[string]bool, len(feeds))
 	placed := make(map[*entry]bool, len(feeds))
-	for _, f := range feeds {
+	for i := range feeds {
+		f := &feeds[i]
 		if listed[f.ID] {
 			continue
 		}
@@ -80,7 +90,8 @@ func (p *Poller) Update(feeds []feed.Feed) {
 		}
 	}
 	p.metrics.catalogue(watched)
-	for _, f := range feeds {
+	for i := range feeds {
+		f := &feeds[i]
 		e := p.entries[f.ID]
 		switch {
 		case e == nil:
@@ -90,6 +101,8 @@ func (p *Poller) Update(feeds []feed.Feed) {
 			continue // the same id twice: the catalogue refuses that; the first stands
 		case !reflect.DeepEqual(e.feed, f):
 			p.edit(e, f)
+		default:
+			e.feed = f // the same, but of the catalogue that is kept
 		}
 		order, placed[e] = append(order, e), true
 		p.show(e)
@@ -101,7 +114,7 @@ func (p *Poller) Update(feeds []feed.Feed) {
 		delete(p.entries, id)
 		e.removed = true
 		p.leave(e)
-		p.metrics.state(id, "")
+		e.counted = p.metrics.state(e.counted, "")
 	}
 	p.order, p.watched, p.unread = order, watched, true
 	p.metrics.limit.Set(float64(p.places(watched)))
@@ -111,7 +124,7 @@ func (p *Poller) Update(feeds []feed.Feed) {
 
 // edit takes a changed feed over. What it was polled with stays in its state:
 // validators of another URL are not sent, see Poller.request.
-func (p *Poller) edit(e *entry, f feed.Feed) {
+func (p *Poller) edit(e *entry, f *feed.Feed) {
 	was := e.feed
 	e.feed = f
 	e.place(p)
@@ -183,7 +196,7 @@ func (p *Poller) soonest(e *entry) time.Time {
 // but not before the server's wish.
 func (p *Poller) repaced(e *entry) time.Time {
 	now := p.Now()
-	every := p.pace.Interval(e.feed, e.state.Rhythm, now)
+	every := p.pace.Interval(*e.feed, e.state.Rhythm, now)
 	at := e.state.LastPoll.Add(every)
 	if e.state.NotBefore.After(at) {
 		at = e.state.NotBefore
@@ -193,7 +206,7 @@ func (p *Poller) repaced(e *entry) time.Time {
 }
 
 // notWatched is why a feed of the catalogue cannot be polled, "" if it can.
-func notWatched(f feed.Feed) string {
+func notWatched(f *feed.Feed) string {
 	switch {
 	case f.Disabled != "":
 		return f.Disabled
