@@ -6,8 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"newsmonitor/pipeline/feed"
 	"newsmonitor/pipeline/notify"
@@ -83,43 +86,44 @@ type result struct{ feeds []feed.Feed }
 // to run with, and the caller shows Problems.
 func (f Files) Load(prev *Config) (*Config, error) {
 	c := &Config{catalogs: map[string]result{}}
-	var lists [][]feed.Feed
-	for _, name := range f.catalogues() {
-		b, err := f.read(name)
-		if err != nil {
-			c.Problems = append(c.Problems, problem.At(name, nil, "%v", err).WithHint("give another path with --feeds, or --feeds builtin"))
-		}
-		var got []feed.Feed
-		bad := err != nil
-		if !bad {
-			var l problem.List
-			got, l = feed.LoadCatalogue(name, b)
-			c.Problems = append(c.Problems, l...)
-			bad = len(l.Errors()) > 0
-		}
-		if bad && prev != nil {
-			got = prev.catalogs[name].feeds
-		}
-		c.catalogs[name] = result{got}
-		c.FeedsRun = append(c.FeedsRun, name)
-		lists = append(lists, got)
-	}
-	lists = append(lists, f.Extra)
-	for _, fd := range feed.Merge(lists...) {
-		fd, watched, why := feed.Resolve(fd, f.RSSHub)
-		if !watched && fd.Disabled == "" {
-			fd.Disabled = why
-		}
-		c.Feeds = append(c.Feeds, fd)
-	}
-
 	var old *rule.Set
 	if prev != nil {
 		old = prev.Rules
 	}
+	var work errgroup.Group // nothing returns an error
+	work.SetLimit(runtime.GOMAXPROCS(0))
+	var ruleProblems problem.List
+	work.Go(func() error {
+		c.Rules, c.RulesRun, ruleProblems = f.loadRules(old)
+		return nil
+	})
+	names := f.catalogues()
+	lists, problems := make([][]feed.Feed, len(names), len(names)+1), make([]problem.List, len(names))
+	for i, name := range names {
+		work.Go(func() error {
+			lists[i], problems[i] = f.catalogue(name)
+			return nil
+		})
+	}
+	_ = work.Wait()
+	for i, name := range names {
+		if len(problems[i].Errors()) > 0 && prev != nil {
+			lists[i] = prev.catalogs[name].feeds
+		}
+		c.catalogs[name] = result{lists[i]}
+		c.FeedsRun = append(c.FeedsRun, name)
+		c.Problems = append(c.Problems, problems[i]...)
+	}
+	c.Feeds = feed.Merge(append(lists, f.Extra)...)
+	for i, fd := range c.Feeds {
+		fd, watched, why := feed.Resolve(fd, f.RSSHub)
+		if !watched && fd.Disabled == "" {
+			fd.Disabled = why
+		}
+		c.Feeds[i] = fd
+	}
+	c.Problems = append(c.Problems, ruleProblems...)
 	var l problem.List
-	c.Rules, c.RulesRun, l = f.loadRules(old)
-	c.Problems = append(c.Problems, l...)
 	c.Pushed, l = f.loadDestinations(c, prev)
 	c.Problems = append(c.Problems, l...)
 	c.Problems.Sort()
@@ -127,6 +131,15 @@ func (f Files) Load(prev *Config) (*Config, error) {
 		return c, errs
 	}
 	return c, nil
+}
+
+// catalogue reads one file of feeds.
+func (f Files) catalogue(name string) ([]feed.Feed, problem.List) {
+	b, err := f.read(name)
+	if err != nil {
+		return nil, problem.List{problem.At(name, nil, "%v", err).WithHint("give another path with --feeds, or --feeds builtin")}
+	}
+	return feed.LoadCatalogue(name, b)
 }
 
 // orDefault is what runs without the flag: the file or folder beside us if

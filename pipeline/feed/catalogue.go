@@ -68,7 +68,7 @@ func LoadCatalogue(file string, b []byte) ([]Feed, problem.List) {
 	if root == nil {
 		return nil, problems
 	}
-	l := loader{file: file, root: root, list: problems, ids: map[string]int{}, urls: map[string]int{}}
+	l := loader{file: file, root: root, list: problems, words: map[string]string{}, ids: map[string]int{}, urls: map[string]int{}}
 	l.defaults(w.Defaults)
 	if len(w.Feeds) == 0 && len(problems) == 0 {
 		l.list = append(l.list, problem.At(file, root, "no feeds").WithHint("write them as a list below \"feeds:\""))
@@ -86,6 +86,7 @@ func LoadCatalogue(file string, b []byte) ([]Feed, problem.List) {
 
 type loader struct {
 	file  string
+	words map[string]string // those that feeds share, once
 	root  *yaml.Node
 	list  problem.List
 	ids   map[string]int // id -> line
@@ -125,9 +126,12 @@ func (l *loader) defaults(d writtenDefaults) {
 func (l *loader) feed(i int, w writtenFeed, d writtenDefaults) Feed {
 	path := func(key ...any) []any { return append([]any{"feeds", i}, key...) }
 	f := Feed{ID: w.ID, Title: oneLine(w.Title), URL: strings.TrimSpace(w.URL), Disabled: oneLine(w.Disabled),
-		Kind: or(w.Kind, d.Kind, "media"), Tier: or(w.Tier, d.Tier, "non-authoritative"),
-		Country: or(w.Country, d.Country), Tags: slices.Clone(w.Tags), UserAgent: or(w.UserAgent, d.UserAgent),
-		Charset: w.Charset, DateLayout: w.DateLayout, Identity: or(w.Identity, "auto"), Every: l.every, Auto: l.auto}
+		Kind: l.same(or(w.Kind, d.Kind, "media")), Tier: l.same(or(w.Tier, d.Tier, "non-authoritative")),
+		Country: l.same(or(w.Country, d.Country)), UserAgent: l.same(or(w.UserAgent, d.UserAgent)),
+		Charset: l.same(w.Charset), DateLayout: l.same(w.DateLayout), Identity: l.same(or(w.Identity, "auto")), Every: l.every, Auto: l.auto}
+	for _, tag := range w.Tags {
+		f.Tags = append(f.Tags, l.same(tag))
+	}
 
 	l.id(path("id"), w.ID)
 	if f.Title == "" {
@@ -139,7 +143,7 @@ func (l *loader) feed(i int, w writtenFeed, d writtenDefaults) Feed {
 	l.word(path("tier"), w.Tier, Tiers)
 	l.word(path("identity"), w.Identity, Identities)
 	l.country(path("country"), w.Country)
-	f.Language = l.language(path("language"), or(w.Language, d.Language))
+	f.Language = l.same(l.language(path("language"), or(w.Language, d.Language)))
 	for j, tag := range w.Tags {
 		if !slug.MatchString(tag) {
 			l.at(path("tags", j), "a tag is a slug: a-z, 0-9 and -", "tag %s is not a slug", problem.Quote(tag))
@@ -162,6 +166,16 @@ func (l *loader) feed(i int, w writtenFeed, d writtenDefaults) Feed {
 	}
 	f.Headers = l.headers(path("headers"))
 	return f
+}
+
+// same returns the first string that read like s: a catalogue of many thousand
+// feeds has few kinds, countries and tags.
+func (l *loader) same(s string) string {
+	if w, ok := l.words[s]; ok {
+		return w
+	}
+	l.words[s] = s
+	return s
 }
 
 var slug = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?$`)
@@ -342,8 +356,11 @@ func or(s ...string) string {
 // Merge puts catalogues together: a later feed replaces an earlier one of the
 // same id, in its place.
 func Merge(lists ...[]Feed) []Feed {
-	var all []Feed
-	at := map[string]int{}
+	n := 0
+	for _, list := range lists {
+		n += len(list)
+	}
+	all, at := make([]Feed, 0, n), make(map[string]int, n)
 	for _, list := range lists {
 		for _, f := range list {
 			if i, ok := at[f.ID]; ok {

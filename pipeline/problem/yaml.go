@@ -145,6 +145,12 @@ type checker struct {
 	list  List
 	nodes int
 	deep  bool
+	known map[reflect.Type]*known // structs met so far
+}
+
+type known struct {
+	fields map[string]reflect.Type
+	order  []string
 }
 
 var (
@@ -217,7 +223,14 @@ func (c *checker) object(n *yaml.Node, t reflect.Type, name string, depth int) {
 		return
 	}
 	c.twice(n)
-	fields, order := keys(t)
+	if c.known[t] == nil {
+		if c.known == nil {
+			c.known = map[reflect.Type]*known{}
+		}
+		c.known[t] = &known{}
+		c.known[t].fields, c.known[t].order = keys(t)
+	}
+	fields, order := c.known[t].fields, c.known[t].order
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
 		ft, ok := fields[k.Value]
