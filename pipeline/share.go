@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,8 +42,8 @@ func (m *Monitor) catalogue() {
 }
 
 func (s *share) of(feeds []feed.Feed) []feed.Feed {
-	if !s.leased {
-		return feeds
+	if !s.leased || !slices.Contains(s.held[:], false) {
+		return feeds // all of them: no copy
 	}
 	mine := make([]feed.Feed, 0, len(feeds))
 	for _, f := range feeds {
@@ -74,18 +75,17 @@ func (m *Monitor) poll(ctx context.Context) error {
 // feedStates lists all feeds of the catalogue: ours as they are, those of
 // other replicas as they were last saved.
 func (m *Monitor) feedStates(ctx context.Context) []poll.Status {
-	ours := map[string]poll.Status{}
-	for _, st := range m.poller.Snapshot() {
+	snapshot, feeds := m.poller.Snapshot(), m.config.Load().Feeds
+	if len(snapshot) == len(feeds) {
+		return snapshot // all are ours
+	}
+	ours := make(map[string]poll.Status, len(snapshot))
+	for _, st := range snapshot {
 		ours[st.Feed.ID] = st
 	}
-	feeds := m.config.Load().Feeds
-	var saved map[string]poll.State
-	if len(ours) < len(feeds) {
-		var err error
-		saved, err = m.store.Feeds().Others(ctx, func(id string) bool { _, is := ours[id]; return !is })
-		if err != nil {
-			m.log.Debug("the states of other replicas' feeds cannot be read", "err", err)
-		}
+	saved, err := m.store.Feeds().Others(ctx, func(id string) bool { _, is := ours[id]; return !is })
+	if err != nil {
+		m.log.Debug("the states of other replicas' feeds cannot be read", "err", err)
 	}
 	all := make([]poll.Status, 0, len(feeds))
 	for _, f := range feeds {
@@ -96,6 +96,22 @@ func (m *Monitor) feedStates(ctx context.Context) []poll.Status {
 		all = append(all, st)
 	}
 	return all
+}
+
+// feedCounts is how many feeds of the catalogue are in each state.
+func (m *Monitor) feedCounts(ctx context.Context) map[string]int {
+	counts, n := m.poller.Counts(), 0
+	for _, c := range counts {
+		n += c
+	}
+	if n == len(m.config.Load().Feeds) {
+		return counts // all are ours: no list of many thousand is made to be counted
+	}
+	clear(counts)
+	for _, st := range m.feedStates(ctx) {
+		counts[st.State]++
+	}
+	return counts
 }
 
 // nodes lists the replicas, and how many of our catalogue's feeds each polls.

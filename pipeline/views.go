@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"time"
 
@@ -145,9 +146,7 @@ func (m *Monitor) status() web.Status {
 	for _, s := range poll.AllStates {
 		st.Feeds[s] = 0
 	}
-	for _, f := range m.feedStates(ctx) {
-		st.Feeds[f.State]++
-	}
+	maps.Copy(st.Feeds, m.feedCounts(ctx))
 	if infos, err := m.store.Streams(ctx); err == nil {
 		for _, i := range infos {
 			st.Streams = append(st.Streams, web.StreamStatus{Name: i.Name, Messages: i.Messages, Bytes: i.Bytes, Limit: i.MaxBytes, First: i.First, Last: i.Last})

@@ -110,3 +110,14 @@ func (p *Poller) why(e *entry) string {
 	}
 	return ""
 }
+
+// Counts is how many feeds of the catalogue are in each state.
+func (p *Poller) Counts() map[string]int {
+	counts := make(map[string]int, len(AllStates))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.order {
+		counts[e.label()]++
+	}
+	return counts
+}
