@@ -16,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "write what the scripts compare with")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"monitor": main, "nats-server": natsd})
+	testscript.Main(m, map[string]func(){"monitor": main, "nats-server": natsd, "publishers": publishers})
 }
 
 // TestScripts runs the command line as a person would; each file under
