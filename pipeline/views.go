@@ -121,12 +121,13 @@ func (m *Monitor) rules() []web.RuleInfo {
 	for _, c := range set.Channels() {
 		titles[c.Slug] = c.Title
 	}
+	cases := set.Cases()
 	var out []web.RuleInfo
 	for _, r := range set.Rules() {
 		out = append(out, web.RuleInfo{
 			ID: r.ID, Title: r.Title, Channel: r.Channel, ChannelTitle: titles[r.Channel], Severity: string(r.Severity),
 			Version: r.Version, File: r.File, Match: r.Query, Unless: r.Unless, Budget: r.Budget, Disabled: r.Disabled,
-			References: r.References,
+			References: r.References, About: r.About, Line: r.Line, Cost: r.Cost, Anchor: r.Anchor, Tests: cases[r.ID],
 		})
 	}
 	return out

@@ -167,7 +167,7 @@ func (s *Server) listFeeds(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Server) listRules(w http.ResponseWriter, _ *http.Request) error {
-	return answer(w, map[string]any{"rules": s.rules()})
+	return answer(w, map[string]any{"rules": s.countedRules()})
 }
 
 func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) error {

@@ -182,11 +182,16 @@ func plainQuery(v url.Values) string {
 
 func newOutEntry(e entry, base string, now time.Time) outEntry {
 	d := e.Event.Data
-	it := newItem(e, now, 10)
+	it := rowOf([]entry{e}, now, 10)
 	o := outEntry{
 		ID: "urn:newsmonitor:alert:" + d.ID, Page: base + "/alerts/" + url.PathEscape(d.ID), Link: it.Link, Author: it.Source.Title,
 		Language: it.Lang, Severity: it.Severity, Tier: it.Tier, Country: it.Country,
-		Published: d.Item.Published.UTC(), Updated: e.Event.Time.UTC(), Tags: append([]string{d.Channel}, it.Others...),
+		Published: d.Item.Published.UTC(), Updated: e.Event.Time.UTC()}
+	for _, c := range it.Chips {
+		o.Tags = append(o.Tags, c.Channel)
+	}
+	for _, c := range d.Story.Also {
+		it.Also = append(it.Also, teller{Feed: c.Feed, Title: c.Title})
 	}
 	if o.Published.IsZero() {
 		o.Published = o.Updated
@@ -208,7 +213,7 @@ func newOutEntry(e entry, base string, now time.Time) outEntry {
 	}
 	var b bytes.Buffer
 	if err := entryBody.Execute(&b, struct {
-		item
+		row
 		Page   string
 		Region string
 	}{it, o.Page, regionName(it.Country)}); err == nil {
@@ -227,7 +232,7 @@ func newOutEntry(e entry, base string, now time.Time) outEntry {
 
 // entryBody is an alert with its evidence, for readers that show HTML: no
 // style, no script, nothing to fetch.
-var entryBody = template.Must(template.New("entry").Parse(`<p><b>{{.Severity}}</b>{{if .Was}} (was {{.Was}}){{end}} · {{.Channel}}{{range .Others}}, {{.}}{{end}}</p>
+var entryBody = template.Must(template.New("entry").Parse(`<p><b>{{.Severity}}</b>{{if .Was}} (was {{.Was}}){{end}} · {{range $i, $c := .Chips}}{{if $i}}, {{end}}{{$c.Channel}}{{end}}</p>
 <p>{{with .Voice}}{{.Title}}{{if .Reported}}, reported by {{else}}, in {{end}}{{end}}{{.Source.Title}}{{if .Tier}} · {{.Tier}}{{end}}{{if .Region}} · {{.Region}}{{end}}</p>
 {{if .Passage}}<blockquote dir="auto">{{range .Passage}}{{if .Mark}}<mark>{{.Text}}</mark>{{else}}{{.Text}}{{end}}{{end}}</blockquote>
 {{end}}{{range .Rules}}<p>Rule {{.Title}} ({{.ID}}, version {{.Version}}):</p>

@@ -92,7 +92,7 @@ func TestPageInABrowser(t *testing.T) {
 	at := eval[float64](t, ctx, `document.querySelector(".alert").getBoundingClientRect().top`)
 	log.append(made{title: "Live one"}.stored())
 	until(t, ctx, `!document.getElementById("pill").hidden`)
-	if got := eval[string](t, ctx, `document.getElementById("pill").textContent`); got != "1 new alert" {
+	if got := eval[string](t, ctx, `document.getElementById("pill").textContent`); got != "1 new" {
 		t.Errorf("the pill says %q", got)
 	}
 	if got := eval[float64](t, ctx, `document.querySelector(".alert").getBoundingClientRect().top`); got != at {

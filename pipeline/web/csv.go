@@ -60,7 +60,7 @@ func (s *Server) exportAlerts(w http.ResponseWriter, r *http.Request) error {
 		if f.query != nil && !f.query(st.Event) {
 			continue
 		}
-		if err := out.Write(row(s.entry(st))); err != nil {
+		if err := out.Write(alertRow(s.entry(st))); err != nil {
 			return nil
 		}
 	}
@@ -68,7 +68,7 @@ func (s *Server) exportAlerts(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func row(e entry) []string {
+func alertRow(e entry) []string {
 	d := e.Event.Data
 	var rules, evidence []string
 	seen := map[string]bool{}
@@ -114,4 +114,29 @@ func defuse(cell string) string {
 		return "'" + cell
 	}
 	return cell
+}
+
+// spreadsheet writes a short table; nothing in it is a formula.
+func (s *Server) spreadsheet(w http.ResponseWriter, r *http.Request, name string, rows [][]string) error {
+	h := w.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8; header=present")
+	h.Set("Content-Disposition", fmt.Sprintf("attachment; filename=\"%s-%s.csv\"", name, s.now().UTC().Format(time.DateOnly)))
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	if _, err := w.Write([]byte("\uFEFF")); err != nil {
+		return nil // the client is gone
+	}
+	out := csv.NewWriter(w)
+	out.UseCRLF = true
+	for _, row := range rows {
+		for i, c := range row {
+			row[i] = defuse(c)
+		}
+		if err := out.Write(row); err != nil {
+			return nil
+		}
+	}
+	out.Flush()
+	return nil
 }

@@ -24,7 +24,7 @@ const (
 // filter is a request's parameters, checked. Repeated values of one parameter
 // are alternatives, except states, which must all hold.
 type filter struct {
-	channels, feeds, countries, tiers, languages, states, severities []string
+	channels, feeds, countries, tiers, languages, states, severities, rules []string
 
 	folded        string // "": without folded ones, with, only
 	since, before time.Time
@@ -64,7 +64,7 @@ func parseCursor(s string) (c cursor, ok bool) {
 
 // parameters are all that a list takes; a misspelt one is refused, because a
 // filter that silently does nothing is worse than none.
-var parameters = []string{"channel", "severity", "tier", "country", "state", "language", "feed", "q", "folded",
+var parameters = []string{"channel", "severity", "tier", "country", "state", "language", "feed", "rule", "q", "folded",
 	"since", "before", "limit"}
 
 // parseFilter reads a list's parameters; extra names those that the caller
@@ -78,7 +78,7 @@ func (s *Server) parseFilter(v url.Values, extra ...string) (*filter, error) {
 	}
 	f := &filter{cursor: cursor{snapshot: math.MaxUint64}}
 	for name, to := range map[string]*[]string{"channel": &f.channels, "feed": &f.feeds, "tier": &f.tiers,
-		"country": &f.countries, "state": &f.states, "language": &f.languages, "severity": &f.severities} {
+		"country": &f.countries, "state": &f.states, "language": &f.languages, "severity": &f.severities, "rule": &f.rules} {
 		for _, value := range v[name] {
 			for w := range strings.SplitSeq(value, ",") {
 				if w = strings.TrimSpace(w); w != "" {
@@ -187,11 +187,11 @@ func parseTime(w string, now time.Time) (time.Time, bool) {
 }
 
 // values returns the parameters that make the filter, for links: a page's
-// place in the list is not among them.
+// place in the list is not among them, a time is.
 func (f *filter) values() url.Values {
 	v := url.Values{}
 	for name, ws := range map[string][]string{"channel": f.channels, "feed": f.feeds, "tier": f.tiers,
-		"country": f.countries, "state": f.states, "language": f.languages, "severity": f.severities} {
+		"country": f.countries, "state": f.states, "language": f.languages, "severity": f.severities, "rule": f.rules} {
 		if len(ws) > 0 {
 			v[name] = ws
 		}
@@ -208,50 +208,49 @@ func (f *filter) values() url.Values {
 	if !f.since.IsZero() {
 		v.Set("since", f.since.UTC().Format(time.RFC3339))
 	}
+	if !f.before.IsZero() {
+		v.Set("before", f.before.UTC().Format(time.RFC3339))
+	}
 	return v
 }
 
 // matcher is a filter in the index's ids.
 type matcher struct {
-	channels, feeds, countries, tiers, languages []uint16 // nil: all
+	channels, feeds, countries, tiers, languages choice
 	states                                       []uint16
-	severities                                   uint8 // bits; 0: all
+	rules                                        []uint16 // any of them; nil: all
+	severities                                   uint8    // bits; 0: all
 	folded                                       string
 	since, before                                int64
 	x                                            *index
-	none                                         bool // a word that no alert has
+	none                                         bool // a state that no alert has
 }
 
 // match prepares a filter. The caller holds mu and keeps it while it uses the
 // matcher.
 func (x *index) match(f *filter) *matcher {
-	m := &matcher{folded: f.folded, since: math.MinInt64, before: math.MaxInt64, x: x}
-	alternatives := func(n *names, words []string) []uint16 {
-		if words == nil {
-			return nil
-		}
-		ids := []uint16{}
-		for _, w := range words {
-			if id, ok := n.ids[w]; ok {
-				ids = append(ids, id)
-			}
-		}
-		m.none = m.none || len(ids) == 0
-		return ids
-	}
-	m.channels, m.feeds, m.countries, m.tiers = alternatives(&x.channels, f.channels), alternatives(&x.feeds, f.feeds),
-		alternatives(&x.countries, f.countries), alternatives(&x.tiers, f.tiers)
+	m := &matcher{folded: f.folded, since: math.MinInt64, before: math.MaxInt64, x: x,
+		channels: x.channels.choose(f.channels), feeds: x.feeds.choose(f.feeds), countries: x.countries.choose(f.countries),
+		tiers: x.tiers.choose(f.tiers)}
 	for _, w := range f.states {
 		id, ok := x.states.ids[w]
 		m.none = m.none || !ok
 		m.states = append(m.states, id)
 	}
+	if f.rules != nil {
+		m.rules = []uint16{}
+		for _, w := range f.rules {
+			if id, ok := x.rules.ids[w]; ok {
+				m.rules = append(m.rules, id)
+			}
+		}
+	}
 	if f.languages != nil { // zh takes zh-hans too
-		m.languages = []uint16{}
+		m.languages = make(choice, len(x.languages.words)+1)
 		for i, have := range x.languages.words {
 			for _, w := range f.languages {
 				if have == w || strings.HasPrefix(have, w+"-") {
-					m.languages = append(m.languages, uint16(i+1))
+					m.languages[i+1] = true
 				}
 			}
 		}
@@ -269,18 +268,18 @@ func (x *index) match(f *filter) *matcher {
 }
 
 func (m *matcher) ok(s *slot) bool {
-	switch {
-	case m.none,
-		s.folded && m.folded == "", !s.folded && m.folded == "only",
-		s.at < m.since || s.at >= m.before,
-		m.severities != 0 && m.severities&(1<<s.severity) == 0,
-		m.channels != nil && !slices.Contains(m.channels, s.channel),
-		m.feeds != nil && !slices.Contains(m.feeds, s.feed),
-		m.countries != nil && !slices.Contains(m.countries, s.country),
-		m.tiers != nil && !slices.Contains(m.tiers, uint16(s.tier)),
-		m.languages != nil && !slices.Contains(m.languages, s.language):
-		return false
-	}
+	return m.within(s) && m.grave(s) && m.channels.has(s.channel) && m.feeds.has(s.feed) && m.countries.has(s.country) &&
+		m.tiers.has(uint16(s.tier)) && m.languages.has(s.language) && m.about(s) && m.ruled(s)
+}
+
+// within is what no menu shows a count for: folding and time.
+func (m *matcher) within(s *slot) bool {
+	return !m.none && (!s.folded || m.folded != "") && (s.folded || m.folded != "only") && s.at >= m.since && s.at < m.before
+}
+
+func (m *matcher) grave(s *slot) bool { return m.severities == 0 || m.severities&(1<<s.severity) != 0 }
+
+func (m *matcher) about(s *slot) bool {
 	if len(m.states) == 0 {
 		return true
 	}
@@ -291,6 +290,10 @@ func (m *matcher) ok(s *slot) bool {
 		}
 	}
 	return true
+}
+
+func (m *matcher) ruled(s *slot) bool {
+	return m.rules == nil || slices.ContainsFunc(m.x.ruleSets.members(s.rules), func(id uint16) bool { return slices.Contains(m.rules, id) })
 }
 
 // matches holds one event against the filter, for the live stream: the same

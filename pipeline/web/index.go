@@ -1,10 +1,10 @@
 package web
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"math"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -24,8 +24,12 @@ type index struct {
 	seen  uint64              // last sequence given to add, indexed or not
 	live  int                 // slots that nothing supersedes
 
-	channels, feeds, countries, tiers, languages, states names
-	stateSets                                            sets
+	// retold holds the later carriers of a story by its first one's id, as
+	// alert ids in stream order; most stories have none.
+	retold map[[16]byte][][16]byte
+
+	channels, feeds, countries, tiers, languages, states, rules names
+	stateSets, ruleSets                                         sets
 }
 
 // slot is one event.
@@ -34,7 +38,9 @@ type slot struct {
 	superseded uint64 // sequence of the alert's next event; 0 for the newest
 	at         int64  // Event.Time, Unix nanoseconds
 	id         [16]byte
+	item       uint64 // the item's key, shortened: alerts of one item share it
 	states     uint32 // of stateSets
+	rules      uint32 // of ruleSets
 	channel    uint16
 	feed       uint16
 	country    uint16
@@ -45,7 +51,7 @@ type slot struct {
 }
 
 func newIndex() *index {
-	return &index{byID: map[[16]byte]uint64{}}
+	return &index{byID: map[[16]byte]uint64{}, retold: map[[16]byte][][16]byte{}}
 }
 
 // add takes the next event of the log. It reports false for what is no alert
@@ -63,8 +69,9 @@ func (x *index) add(st alert.Stored) bool {
 		return false
 	}
 	s := slot{
-		sequence: st.Sequence, at: e.Time.UnixNano(), id: id,
+		sequence: st.Sequence, at: e.Time.UnixNano(), id: id, item: itemHash(e.Data),
 		states:   x.stateSets.intern(&x.states, e.Data.States),
+		rules:    x.ruleSets.intern(&x.rules, ruleIDs(e.Data)),
 		channel:  x.channels.intern(e.Data.Channel),
 		feed:     x.feeds.intern(e.Data.Source.ID),
 		country:  x.countries.intern(strings.ToUpper(e.Data.Source.Country)),
@@ -78,6 +85,9 @@ func (x *index) add(st alert.Stored) bool {
 			x.slots[i].superseded = st.Sequence
 			x.live--
 		}
+	}
+	if story, ok := parseID(e.Data.Story.ID); ok && story != id && !slices.Contains(x.retold[story], id) {
+		x.retold[story] = append(x.retold[story], id)
 	}
 	x.byID[id] = st.Sequence
 	x.slots = append(x.slots, s)
@@ -145,6 +155,7 @@ func (x *index) drop(first uint64) {
 	for _, s := range x.slots[:n] {
 		if s.superseded == 0 {
 			delete(x.byID, s.id)
+			delete(x.retold, s.id) // its story began before everything that is kept
 			x.live--
 		}
 	}
@@ -156,6 +167,7 @@ func (x *index) reset() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.slots, x.byID, x.seen, x.live = nil, map[[16]byte]uint64{}, 0, 0
+	x.retold = map[[16]byte][][16]byte{}
 }
 
 // newest returns the last sequence that the index has seen.
@@ -235,61 +247,6 @@ func (x *index) between(f *filter, after, upto uint64, n int) []uint64 {
 	return out
 }
 
-// facet is one value that the list can be filtered by.
-type facet struct {
-	Value string
-	Count int
-}
-
-// facets counts the alerts that are not folded by channel, feed, country,
-// language and state, for the page's menus.
-func (x *index) facets() map[string][]facet {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	type counter struct {
-		names  *names
-		counts []int
-	}
-	dims := map[string]*counter{}
-	for name, t := range map[string]*names{"channel": &x.channels, "feed": &x.feeds, "country": &x.countries,
-		"language": &x.languages, "state": &x.states, "tier": &x.tiers} {
-		dims[name] = &counter{t, make([]int, len(t.words)+1)}
-	}
-	severity := make([]int, len(rule.Severities))
-	channel, feeds, country, language, state, tier := dims["channel"].counts, dims["feed"].counts,
-		dims["country"].counts, dims["language"].counts, dims["state"].counts, dims["tier"].counts
-	for i := range x.slots {
-		s := &x.slots[i]
-		if s.superseded != 0 || s.folded {
-			continue
-		}
-		channel[s.channel]++
-		feeds[s.feed]++
-		country[s.country]++
-		language[s.language]++
-		tier[s.tier]++
-		severity[s.severity]++
-		for _, st := range x.stateSets.members(s.states) {
-			state[st]++
-		}
-	}
-	out := map[string][]facet{}
-	for name, d := range dims {
-		fs := []facet{}
-		for i, w := range d.names.words {
-			if n := d.counts[i+1]; n > 0 {
-				fs = append(fs, facet{w, n})
-			}
-		}
-		sort.Slice(fs, func(i, j int) bool { return fs[i].Value < fs[j].Value })
-		out[name] = fs
-	}
-	for i, sev := range rule.Severities {
-		out["severity"] = append(out["severity"], facet{string(sev), severity[i]})
-	}
-	return out
-}
-
 // recent counts the alerts since a time, folded ones left out.
 func (x *index) recent(since time.Time) int {
 	x.mu.RLock()
@@ -307,66 +264,52 @@ func (x *index) recent(since time.Time) int {
 	return n
 }
 
-// names gives short ids to words; 0 is "none". Words come from checked files
-// or were checked by the raiser, the cap is for the case that they were not.
-type names struct {
-	ids   map[string]uint16
-	words []string // words[id-1]
+// itemHash shortens the item's key, which is 32 hexadecimal digits of a hash.
+func itemHash(d alert.Data) uint64 {
+	id, ok := parseID(d.Item.Key)
+	if !ok {
+		id, _ = parseID(d.ID) // an item of its own
+	}
+	return binary.BigEndian.Uint64(id[:8])
 }
 
-const (
-	maxNames   = 20_000
-	maxNameLen = 100
-)
-
-func (n *names) intern(w string) uint16 {
-	if id, ok := n.ids[w]; ok {
-		return id
+func ruleIDs(d alert.Data) []string {
+	ids := make([]string, 0, len(d.Rules))
+	for _, m := range d.Rules {
+		ids = append(ids, m.ID)
 	}
-	if w == "" || len(w) > maxNameLen || len(n.words) >= maxNames {
-		return 0
-	}
-	if n.ids == nil {
-		n.ids = map[string]uint16{}
-	}
-	w = strings.Clone(w) // not the whole event's buffer
-	n.words = append(n.words, w)
-	n.ids[w] = uint16(len(n.words))
-	return n.ids[w]
+	return ids
 }
 
-// sets gives ids to sets of words, of which there are few different ones.
-type sets struct {
-	ids  map[string]uint32
-	sets [][]uint16 // sets[id-1]
+// told is one carrier of a story, as far as the index knows it.
+type told struct {
+	ID       string
+	Item     uint64
+	Feed     string
+	At       time.Time
+	Folded   bool
+	Severity rule.Severity
 }
 
-func (s *sets) intern(n *names, words []string) uint32 {
-	if len(words) == 0 {
-		return 0
-	}
-	words = slices.Compact(slices.Sorted(slices.Values(words[:min(len(words), 64)])))
-	key := strings.Join(words, ",")
-	if id, ok := s.ids[key]; ok {
-		return id
-	}
-	var set []uint16
-	for _, w := range words {
-		if id := n.intern(w); id != 0 {
-			set = append(set, id)
-		}
-	}
-	if s.ids == nil {
-		s.ids = map[string]uint32{}
-	}
-	s.sets = append(s.sets, set)
-	s.ids[key] = uint32(len(s.sets))
-	return s.ids[key]
-}
-
-func (s *sets) members(id uint32) []uint16 {
-	if id == 0 {
+// carriers returns who told a story, the first one first; storyID is the
+// first one's alert id.
+func (x *index) carriers(storyID string) []told {
+	id, ok := parseID(storyID)
+	if !ok {
 		return nil
 	}
-	return s.sets[id-1]
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if len(x.retold[id]) == 0 {
+		return nil
+	}
+	var out []told
+	for _, member := range append([][16]byte{id}, x.retold[id]...) {
+		if i, ok := x.find(x.byID[member]); ok && x.byID[member] != 0 {
+			s := &x.slots[i]
+			out = append(out, told{hex.EncodeToString(member[:]), s.item, x.feeds.word(s.feed), time.Unix(0, s.at).UTC(), s.folded,
+				rule.Severities[min(int(s.severity), len(rule.Severities)-1)]})
+		}
+	}
+	return out
 }

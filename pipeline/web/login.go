@@ -23,6 +23,12 @@ const (
 	maxTokenFile = 64 << 10
 )
 
+// secret is one token; a line "read TOKEN" is one that changes nothing.
+type secret struct {
+	token    []byte
+	readOnly bool
+}
+
 // tokens are what opens the door, read again when the file changes so that a
 // token can be rotated: write the new one below the old one, then take the old
 // one out.
@@ -33,7 +39,7 @@ type tokens struct {
 	mu      sync.Mutex
 	mtime   time.Time
 	size    int64
-	secrets [][]byte
+	secrets []secret
 	broken  bool // the file as it is now cannot be used; the last good one stands
 }
 
@@ -60,17 +66,19 @@ func (t *tokens) load() error {
 	if err != nil {
 		return fmt.Errorf("read tokens: %w", err)
 	}
-	var secrets [][]byte
+	var secrets []secret
 	for n, line := range bytes.Split(b, []byte("\n")) {
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 || line[0] == '#' {
 			continue
 		}
+		rest, readOnly := bytes.CutPrefix(line, []byte("read "))
+		line = bytes.TrimSpace(rest)
 		if len(line) < minToken {
 			return fmt.Errorf("%s:%d:1: the token has %d characters: use %d or more, for instance from `openssl rand -hex 24`",
 				t.file, n+1, len(line), minToken)
 		}
-		secrets = append(secrets, line)
+		secrets = append(secrets, secret{line, readOnly})
 	}
 	if len(secrets) == 0 {
 		return fmt.Errorf("%s holds no token: put one in, for instance from `openssl rand -hex 24`", t.file)
@@ -80,7 +88,7 @@ func (t *tokens) load() error {
 }
 
 // current returns the tokens of the file as it is now, or the last good ones.
-func (t *tokens) current() [][]byte {
+func (t *tokens) current() []secret {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	err := t.load()
@@ -93,16 +101,23 @@ func (t *tokens) current() [][]byte {
 
 // knows compares in constant time, without telling how many tokens there are.
 func (t *tokens) knows(secret string) bool {
-	return t.any(func(have []byte) []byte { return have }, secret)
+	known, _ := t.any(func(have []byte) []byte { return have }, secret)
+	return known
 }
 
-func (t *tokens) any(derive func([]byte) []byte, got string) bool {
-	want, ok := sha256.Sum256([]byte(got)), 0
+// any also tells whether no token that fits may change something.
+func (t *tokens) any(derive func([]byte) []byte, got string) (known, readOnly bool) {
+	want, reads, writes := sha256.Sum256([]byte(got)), 0, 0
 	for _, have := range t.current() {
-		sum := sha256.Sum256(derive(have))
-		ok |= subtle.ConstantTimeCompare(sum[:], want[:])
+		sum := sha256.Sum256(derive(have.token))
+		same := subtle.ConstantTimeCompare(sum[:], want[:])
+		if have.readOnly {
+			reads |= same
+		} else {
+			writes |= same
+		}
 	}
-	return ok == 1
+	return reads|writes == 1, writes == 0
 }
 
 // session is what the cookie holds: who steals it has a session until the
@@ -114,11 +129,24 @@ func session(token []byte) []byte {
 }
 
 func (t *tokens) admits(r *http.Request) bool {
+	known, _ := t.judge(r)
+	return known
+}
+
+func (t *tokens) readOnly(r *http.Request) bool {
+	_, readOnly := t.judge(r)
+	return readOnly
+}
+
+func (t *tokens) judge(r *http.Request) (known, readOnly bool) {
 	if scheme, secret, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
-		return t.knows(strings.TrimSpace(secret))
+		return t.any(func(have []byte) []byte { return have }, strings.TrimSpace(secret))
 	}
 	c, err := r.Cookie(cookieName)
-	return err == nil && t.any(session, c.Value)
+	if err != nil {
+		return false, true
+	}
+	return t.any(session, c.Value)
 }
 
 type loginView struct {

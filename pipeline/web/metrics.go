@@ -21,7 +21,8 @@ type metrics struct {
 
 // handlers are the values of the label; routes() uses no others.
 var handlers = []string{"page", "alert", "sources", "login", "static", "api_alerts", "api_alert", "api_stream",
-	"api_csv", "channel_feed", "api_feeds", "api_rules", "api_status", "api_backup", "metrics", "livez", "readyz", "refused", "other"}
+	"api_csv", "channel_feed", "api_feeds", "api_rules", "api_status", "api_backup", "timeline", "ask", "rules", "desk",
+	"api_ask", "api_why", "api_desk", "metrics", "livez", "readyz", "refused", "other"}
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)

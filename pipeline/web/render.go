@@ -30,9 +30,10 @@ var assets = map[string]string{
 // pages are the templates, and the assets' hashes, which the pages name so
 // that a browser takes the new file after an upgrade.
 type pages struct {
-	list, alert, sources, login, error *template.Template
-	assets                             map[string][]byte
-	hashes                             map[string]string
+	list, alert, sources, login, error    *template.Template
+	mute, ack, test, timeline, ask, rules *template.Template
+	assets                                map[string][]byte
+	hashes                                map[string]string
 }
 
 func newPages() (*pages, error) {
@@ -52,12 +53,14 @@ func newPages() (*pages, error) {
 		"number":  number,
 		"clip":    clip,
 		"weblink": webLink,
-	}).ParseFS(files, "static/base.html", "static/item.html")
+		"words":   words,
+	}).ParseFS(files, "static/base.html", "static/item.html", "static/desk.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse page templates: %w", err)
 	}
 	for name, to := range map[string]**template.Template{"list.html": &p.list, "alert.html": &p.alert,
-		"sources.html": &p.sources, "login.html": &p.login, "error.html": &p.error} {
+		"sources.html": &p.sources, "login.html": &p.login, "error.html": &p.error, "mute.html": &p.mute, "ack.html": &p.ack, "test.html": &p.test,
+		"timeline.html": &p.timeline, "ask.html": &p.ask, "rules.html": &p.rules} {
 		t, err := base.Clone()
 		if err == nil {
 			*to, err = t.ParseFS(files, "static/"+name)

@@ -112,7 +112,7 @@ func (s *Server) live(r *http.Request, out *sse, f *filter, c *client, sent uint
 			if st.Sequence <= sent || !s.index.matches(f, st.Sequence) || (f.query != nil && !f.query(st.Event)) {
 				continue
 			}
-			if err := s.send(out, st); err != nil {
+			if err := out.raw(st.message(s.message)); err != nil {
 				return err
 			}
 		}
@@ -137,19 +137,21 @@ func (s *Server) replay(r *http.Request, out *sse, f *filter, sequences []uint64
 		if f.query != nil && !f.query(st.Event) {
 			continue
 		}
-		if err := s.send(out, st); err != nil {
+		if err := out.raw(s.message(st)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Server) send(out *sse, st alert.Stored) error {
+// message is a list's entry as a server-sent event.
+func (s *Server) message(st alert.Stored) string {
 	b, err := json.Marshal(s.entry(st)) // one line: JSON escapes line ends
 	if err != nil {
-		return err
+		s.log.Error("encode a live alert", "sequence", st.Sequence, "error", err)
+		return ""
 	}
-	return out.raw("id: " + strconv.FormatUint(st.Sequence, 10) + "\ndata: " + string(b) + "\n\n")
+	return "id: " + strconv.FormatUint(st.Sequence, 10) + "\ndata: " + string(b) + "\n\n"
 }
 
 // resumeFrom prefers the header: a browser that reconnects repeats the URL

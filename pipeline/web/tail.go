@@ -30,7 +30,7 @@ var ErrGone = errors.New("not kept any more")
 
 const (
 	clientBuffer = 1000 // events that a live client may be behind
-	maxClients   = 256
+	maxClients   = 1000
 	pruneEvery   = time.Minute
 	maxBackoff   = 30 * time.Second
 	// idle is how long the log must be quiet to count as read, for when its last
@@ -60,8 +60,21 @@ type tail struct {
 
 // client is one live reader.
 type client struct {
-	events chan alert.Stored
+	events chan *fresh
 	cut    chan struct{} // closed when the client was too far behind
+}
+
+// fresh is a new alert on its way to every live client, encoded once for all.
+type fresh struct {
+	alert.Stored
+	encode sync.Once
+	text   string
+}
+
+// message is the alert as a server-sent event.
+func (n *fresh) message(encode func(alert.Stored) string) string {
+	n.encode.Do(func() { n.text = encode(n.Stored) })
+	return n.text
 }
 
 // run follows the log until ctx ends; when that fails it tries again.
@@ -146,9 +159,13 @@ func (t *tail) take(st alert.Stored) {
 	if !added {
 		return
 	}
+	if len(t.subs) == 0 {
+		return
+	}
+	n := &fresh{Stored: st}
 	for c := range t.subs {
 		select {
-		case c.events <- st:
+		case c.events <- n:
 		default:
 			close(c.cut)
 			t.remove(c)
@@ -217,7 +234,7 @@ func (t *tail) health() error {
 // subscribe returns a client that gets every event from now on, or nil when
 // there are too many.
 func (t *tail) subscribe() *client {
-	c := &client{events: make(chan alert.Stored, clientBuffer), cut: make(chan struct{})}
+	c := &client{events: make(chan *fresh, clientBuffer), cut: make(chan struct{})}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.subs) >= maxClients {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"newsmonitor/pipeline/problem"
+	"newsmonitor/pipeline/rule"
 )
 
 // FeedStatus is one feed as /api/v1/feeds and the sources page tell of it: the
@@ -51,6 +52,14 @@ type RuleInfo struct {
 	OverBudget   bool     `json:"over_budget,omitempty"` // raised more than that today
 	Disabled     string   `json:"disabled,omitempty"`
 	References   []string `json:"references"`
+
+	About  string      `json:"about,omitempty"`
+	Line   int         `json:"line,omitempty"`
+	Cost   float64     `json:"cost"`             // expected steps an item
+	Anchor string      `json:"anchor,omitempty"` // what an item must hold for the rule to be tried; "" for every item
+	Tests  []rule.Case `json:"tests"`
+	Alerts int         `json:"alerts_30d"` // raised in the last 30 days; filled in by web
+	Today  int         `json:"alerts_24h"` // in the last 24 hours; filled in by web
 }
 
 // Status is the daemon at a glance, for `monitor status` and /api/v1/status.
@@ -143,7 +152,7 @@ func (s *Server) rules() []RuleInfo {
 	}
 	rules := s.cfg.Rules()
 	for i := range rules {
-		rules[i].References = list(rules[i].References)
+		rules[i].References, rules[i].Tests = list(rules[i].References), list(rules[i].Tests)
 	}
 	return list(rules)
 }

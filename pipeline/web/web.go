@@ -1,8 +1,8 @@
 // Package web shows alerts to those who pull: the analysts' page, the JSON
 // API, the live stream, metrics and health. In: the stored alerts and views of
 // feeds, rules and status that the caller computes. Out: HTTP on one listener.
-// It never changes anything but its own session cookie, never asks a feed, and
-// never turns what a feed wrote into markup.
+// It changes nothing but the desk's mutes and acknowledgements, never asks a
+// feed, and never turns what a feed wrote into markup.
 package web
 
 import (
@@ -27,7 +27,7 @@ import (
 
 // Limits on what a stranger may hold open or send.
 const (
-	maxConnections = 512
+	maxConnections = 1500
 	maxHeaderBytes = 16 << 10
 	shutdownGrace  = 5 * time.Second
 )
@@ -71,6 +71,8 @@ type Server struct {
 	tail    *tail
 	pages   *pages
 	tokens  *tokens // nil without a token file
+	changes rate
+	asking  busy
 	closing chan struct{}
 	handler http.Handler
 
@@ -87,7 +89,8 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, now: cfg.Now, closing: make(chan struct{}), index: newIndex()}
+	s := &Server{cfg: cfg, log: cfg.Log, now: cfg.Now, closing: make(chan struct{}), index: newIndex(),
+		changes: rate{most: changesAMinute}, asking: busy{most: maxAsking}}
 	host, port, err := net.SplitHostPort(cfg.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %q: want host:port, for instance 127.0.0.1:8080", cfg.Addr)
@@ -196,6 +199,15 @@ func (s *Server) routes() http.Handler {
 		{"page", "GET /{$}", s.page},
 		{"alert", "GET /alerts/{id}", s.alertPage},
 		{"sources", "GET /sources", s.sourcesPage},
+		{"timeline", "GET /timeline", s.timelinePage},
+		{"ask", "GET /ask", s.askPage},
+		{"rules", "GET /rules", s.rulesPage},
+		{"desk", "GET /desk/mute", s.muteForm},
+		{"desk", "POST /desk/mute", s.sendMute},
+		{"desk", "POST /desk/unmute", s.sendUnmute},
+		{"desk", "GET /desk/ack", s.ackForm},
+		{"desk", "POST /desk/ack", s.sendAck},
+		{"desk", "GET /desk/test", s.testPage},
 		{"channel_feed", "GET /channels/{file}", s.channelFeed},
 		{"login", "GET /login", s.loginPage},
 		{"login", "POST /login", s.login},
@@ -206,6 +218,15 @@ func (s *Server) routes() http.Handler {
 		{"api_csv", "GET /api/v1/alerts.csv", s.exportAlerts},
 		{"api_feeds", "GET /api/v1/feeds", s.listFeeds},
 		{"api_rules", "GET /api/v1/rules", s.listRules},
+		{"api_csv", "GET /api/v1/feeds.csv", s.exportFeeds},
+		{"api_csv", "GET /api/v1/rules.csv", s.exportRules},
+		{"api_csv", "GET /api/v1/ask.csv", s.exportAnswer},
+		{"api_ask", "GET /api/v1/ask", s.ask},
+		{"api_why", "GET /api/v1/why", s.why},
+		{"api_desk", "GET /api/v1/mutes", s.listMutes},
+		{"api_desk", "POST /api/v1/mutes", s.postMute},
+		{"api_desk", "DELETE /api/v1/mutes/{id}", s.deleteMute},
+		{"api_desk", "POST /api/v1/alerts/{id}/ack", s.postAck},
 		{"api_status", "GET /api/v1/status", s.getStatus},
 		{"api_backup", "GET /api/v1/backup", s.backup},
 		{"livez", "GET /livez", s.livez},
