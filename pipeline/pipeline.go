@@ -66,7 +66,7 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (_ *Monitor, err er
 	m.poller, err = poll.New(poll.Config{
 		Options: s.Poll, States: m.store.Feeds(), Inbox: m.store.Items(), Parse: feed.Parse,
 		Announce: func(ctx context.Context, e poll.Event) { m.store.Announce(ctx, s.Instance, e) },
-		Panicked: m.panicked, Log: log, Registerer: m.registry,
+		May:      m.share.may, Panicked: m.panicked, Log: log, Registerer: m.registry,
 	})
 	if err != nil {
 		return nil, err

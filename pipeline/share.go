@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"newsmonitor/pipeline/feed"
@@ -18,7 +19,15 @@ import (
 type share struct {
 	mu     sync.Mutex // one update of the poller at a time
 	leased bool
+	leases atomic.Pointer[stream.Leases] // nil in a run of Once
 	held   [stream.Shards]bool
+}
+
+// may says whether a feed is ours right now: a process that slept may find
+// polls due that others make by then.
+func (s *share) may(f feed.Feed) bool {
+	leases := s.leases.Load()
+	return leases == nil || leases.Holds(shard(f))
 }
 
 func shard(f feed.Feed) int { return stream.Shard(poll.HostOf(f.URL)) }
@@ -62,6 +71,7 @@ func (m *Monitor) poll(ctx context.Context) error {
 	if m.settings.NATSLease > 0 {
 		leases.TTL = m.settings.NATSLease
 	}
+	m.share.leases.Store(leases)
 	leasing, giveBack := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveBack()
 	m.hold(nil)

@@ -15,6 +15,29 @@ type keeper struct {
 	saved map[string]State
 }
 
+// TestNotOursAnyMore: what is no longer ours is not asked, though it is due,
+// and is asked once it is ours again.
+func TestNotOursAnyMore(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.poller(one(time.Minute), aFeed("y", "http://y.test/f", time.Minute))
+		begun := time.Now()
+		p.May = func(f feed.Feed) bool { return f.ID != "x" || time.Since(begun) > 10*time.Minute }
+		w.runFor(p, 9*time.Minute)
+		for _, s := range w.site.seen() {
+			if s.url != "http://y.test/f" {
+				t.Errorf("%s asked", s.url)
+			}
+		}
+		if st := p.Snapshot()[0]; st.State != StatePending || st.Failures > 0 || len(w.kinds()) > 0 {
+			t.Errorf("state %s, %d failures, events %v: nobody failed", st.State, st.Failures, w.kinds())
+		}
+		w.runFor(p, 3*time.Minute)
+		if st := p.Snapshot()[0]; st.State != StateOK || time.Since(st.LastPoll) > 2*time.Minute {
+			t.Errorf("state %s, last asked %s: it is ours again", st.State, st.LastPoll)
+		}
+	})
+}
+
 func (k *keeper) Load(context.Context, string) (State, uint64, error) { return State{}, 0, nil }
 
 func (k *keeper) Save(_ context.Context, id string, st State, v uint64) (uint64, error) {

@@ -28,6 +28,8 @@ const (
 	quietPolls = 4 // and of one feed each fourth at most
 )
 
+const notOurs = 5 * time.Second // until a feed is looked at again that was not ours when its time came
+
 // Config is what a Poller works with. States, Inbox and Parse are required.
 type Config struct {
 	Options
@@ -36,6 +38,7 @@ type Config struct {
 	Announce   func(context.Context, Event) // feed events; may be nil; called after the state is saved
 	Parse      func(feed.Document) (*feed.Parsed, error)
 	Fetch      func(context.Context, Request) (*Answer, error) // nil: a Fetcher of our own
+	May        func(feed.Feed) bool                            // whether the feed is still ours, asked right before a request; nil: always
 	Log        *slog.Logger                                    // nil: silent
 	Now        func() time.Time                                // nil: time.Now
 	Random     func() float64                                  // nil: math/rand; called by many at once
@@ -124,6 +127,11 @@ type job struct {
 // crash in between repeats the poll, and the Inbox knows the repeats. It
 // returns the job as it stands afterwards; ok is false if ctx ended first.
 func (p *Poller) poll(ctx context.Context, j job) (_ job, v visit, ok bool) {
+	if p.May != nil && !p.May(*j.feed) {
+		// Somebody else may be asking this host by now. Whoever told us so
+		// takes the feed away in a moment, or it is ours again.
+		return j, visit{was: j.state, state: j.state, due: p.Now().Add(notOurs)}, true
+	}
 	begun := p.Now()
 	a, err := p.Fetch(ctx, p.request(j))
 	took := p.Now().Sub(begun)

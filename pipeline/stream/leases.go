@@ -98,6 +98,15 @@ func (l *Leases) held(now time.Time) []int {
 	return held
 }
 
+// Holds tells whether a shard is ours at this moment, by our own clock: also
+// when nobody has had the time to say that it no longer is.
+func (l *Leases) Holds(shard int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lease := l.own[shard]
+	return lease != nil && !lease.leaving && time.Now().Before(lease.until)
+}
+
 // Run holds this process's share until ctx ends, and tells changed what it
 // is, each time that it changes. At the end everything is given back, so that
 // the others need not wait for the time to live.
