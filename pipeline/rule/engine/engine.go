@@ -232,8 +232,9 @@ type Program struct {
 	words []word
 	long  []byte // texts of words of more than 8 bytes, each after its length
 
-	edges   table // phrase trie: node<<32 | word to node, and the leaf that ends there, from 1
-	longest int   // words of a phrase
+	edges   table    // phrase trie: node<<32 | word to node, and the leaf that ends there, from 1
+	longest int      // words of a phrase
+	pairs   []uint64 // bits by the hash of an edge, to know most of those that are not there without going there
 
 	heads    table // byte trie of patterns: node<<8 | byte to node
 	wilds    []uint32

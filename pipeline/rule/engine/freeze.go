@@ -78,6 +78,7 @@ func (b *Builder) Program() *Program {
 			p.lead[h/64] |= 1 << (h % 64)
 		}
 	}
+	p.filter()
 	b.trim()
 	p.stats.Rules, p.stats.Words, p.stats.Patterns = len(p.roots[Rules]), len(p.words), len(p.patterns)
 	p.stats.Terms, p.stats.Bags, p.stats.Nodes, p.stats.Postings = len(p.terms), len(p.bags), len(p.nodes), len(all)
@@ -137,11 +138,32 @@ func (b *Builder) posting(stream []uint32, i uint32, r Ref) ([]uint32, clause, b
 	return stream, anchor, true
 }
 
+// filter makes Program.pairs: some 16 bits for each edge.
+func (p *Program) filter() {
+	size := 64
+	for size < 16*p.edges.n {
+		size *= 2
+	}
+	p.pairs = make([]uint64, size/64)
+	for _, e := range p.edges.slots {
+		if e.val != 0 {
+			h := place(e.key) >> 32
+			p.pairs[h/64%uint64(len(p.pairs))] |= 1 << (h % 64)
+		}
+	}
+}
+
+// maybe tells whether an edge of that hash may be there.
+func (p *Program) maybe(h uint64) bool {
+	h >>= 32
+	return p.pairs[h/64&uint64(len(p.pairs)-1)]>>(h%64)&1 != 0
+}
+
 // trim gives back what growing took and counts what is left.
 func (b *Builder) trim() {
 	p := b.p
 	p.words, p.long, p.wilds = slices.Clip(slices.Clone(p.words)), slices.Clone(p.long), slices.Clone(p.wilds)
 	p.leaves, p.terms, p.nodes, p.kids = slices.Clone(p.leaves), slices.Clone(p.terms), slices.Clone(p.nodes), slices.Clone(p.kids)
-	p.stats.Bytes = 8*len(p.dict.slots) + 32*len(p.words) + len(p.long) + p.edges.bytes() + p.heads.bytes() + 4*len(p.wilds) +
+	p.stats.Bytes = 8*len(p.dict.slots) + 32*len(p.words) + len(p.long) + p.edges.bytes() + 8*len(p.pairs) + p.heads.bytes() + 4*len(p.wilds) +
 		12*(len(p.leaves)+len(p.terms)) + 20*len(p.nodes) + 4*len(p.kids) + 4*(len(p.posts)+len(p.side)) + 8*len(p.streams) + 32*len(p.patterns)
 }

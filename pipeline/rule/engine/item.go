@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"newsmonitor/pipeline/rule/text"
 )
 
@@ -27,7 +29,8 @@ type Item struct {
 // found is a distinct word of an item.
 type found struct {
 	key   uint64
-	token int32 // where it first stands
+	hash  uint64 // of the key
+	token int32  // where it first stands
 	count int32
 	slot  uint32 // in the table
 	mask  uint8  // fields where it begins a word
@@ -93,34 +96,42 @@ func (it *Item) Raw(i int32) string {
 // distinct numbers the words of one field.
 func (it *Item) distinct(from int, field uint8) {
 	pieces := it.scan.Pieces
-	mask := uint64(len(it.table) - 1)
+	words, table := it.words, it.table
+	slots := slices.Grow(it.slots, len(pieces)-from)[:len(pieces)]
+	mask := uint64(len(table) - 1)
 	for i := from; i < len(pieces); i++ {
 		p := &pieces[i]
-		b := it.scan.Folded(p)
-		key := keyOf(b)
-		j := place(key) & mask
+		key, short := it.scan.Short(p)
+		if !short {
+			b := it.scan.Folded(p)
+			key, short = keyOf(b), len(b) <= 8
+		}
+		h := place(key)
+		j := h & mask
 		var w *found
 		for {
-			v := it.table[j]
+			v := table[j]
 			if v == 0 {
 				break
 			}
-			if x := &it.words[v-1]; x.key == key && it.same(x, b) {
+			if x := &words[v-1]; x.key == key && x.long != short && (short || string(it.scan.Folded(&pieces[x.token])) == string(it.scan.Folded(p))) {
 				w = x
-				it.slots = append(it.slots, v-1)
+				slots[i] = v - 1
 				break
 			}
 			j = (j + 1) & mask
 		}
 		if w == nil {
-			it.words = append(it.words, found{key: key, token: int32(i), slot: uint32(j), long: len(b) > 8})
-			n := len(it.words)
-			w = &it.words[n-1]
-			it.table[j] = uint32(n)
-			it.slots = append(it.slots, uint32(n-1))
-			if 2*n > len(it.table) {
+			words = append(words, found{key: key, hash: h, token: int32(i), slot: uint32(j), long: !short})
+			n := len(words)
+			w = &words[n-1]
+			table[j] = uint32(n)
+			slots[i] = uint32(n - 1)
+			if 2*n > len(table) {
+				it.words = words
 				it.grow()
-				mask = uint64(len(it.table) - 1)
+				table = it.table
+				mask = uint64(len(table) - 1)
 			}
 		}
 		w.count++
@@ -129,6 +140,7 @@ func (it *Item) distinct(from int, field uint8) {
 			w.mask |= field
 		}
 	}
+	it.words, it.slots = words, slots
 }
 
 // same tells whether a word of the same key is b.
@@ -143,7 +155,7 @@ func (it *Item) grow() {
 	it.table = make([]uint32, 2*len(it.table))
 	mask := uint64(len(it.table) - 1)
 	for i := range it.words {
-		j := place(it.words[i].key) & mask
+		j := it.words[i].hash & mask
 		for it.table[j] != 0 {
 			j = (j + 1) & mask
 		}

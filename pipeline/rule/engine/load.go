@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"golang.org/x/text/unicode/norm"
 
 	"newsmonitor/pipeline/rule/text"
@@ -12,9 +14,11 @@ func (m *Matcher) Load(it *Item) {
 	m.it = it
 	p := m.p
 	pieces := it.scan.Pieces
-	m.begins = m.begins[:0]
-	for s := range it.words {
-		m.begins = append(m.begins, p.dict.begin(it.words[s].key))
+	words := it.words
+	m.begins = slices.Grow(m.begins[:0], len(words))[:len(words)]
+	m.wordOf = slices.Grow(m.wordOf[:0], len(words))[:len(words)]
+	for s := range words {
+		m.begins[s] = p.dict.begin(words[s].hash)
 	}
 	touch := uint64(0) // see Matcher.touched
 	for _, v := range m.begins {
@@ -23,13 +27,15 @@ func (m *Matcher) Load(it *Item) {
 		}
 	}
 	m.touched = touch
-	for s := range it.words {
-		w := &it.words[s]
-		b := it.scan.Folded(&pieces[w.token])
-		id, node := p.find(w.key, b, m.begins[s]), uint32(0)
-		if id != 0 {
-			x := &p.words[id-1]
-			node = x.node
+	for s := range words {
+		w := &words[s]
+		var known known
+		if v := m.begins[s]; v != 0 {
+			known.id = p.find(w.key, w.hash, it.scan.Folded(&pieces[w.token]), v)
+		}
+		if known.id != 0 {
+			x := &p.words[known.id-1]
+			known.node = x.node
 			if x.more {
 				m.mark(x.leaf-1, w.mask)
 			} else if x.term != 0 && x.mask&w.mask != 0 {
@@ -39,9 +45,11 @@ func (m *Matcher) Load(it *Item) {
 				m.special = append(m.special, uint32(s))
 			}
 		}
-		m.wordOf, m.nodeOf = append(m.wordOf, id), append(m.nodeOf, node)
-		if len(p.patterns) > 0 && len(b) >= p.shortest {
-			m.wild(uint32(s), w, b)
+		m.wordOf[s] = known
+		if len(p.patterns) > 0 {
+			if b := it.scan.Folded(&pieces[w.token]); len(b) >= p.shortest {
+				m.wild(uint32(s), w, b)
+			}
 		}
 	}
 	m.forms()
@@ -58,8 +66,8 @@ func (m *Matcher) clear() {
 	for _, t := range m.present {
 		m.bits[t/64] = 0
 	}
-	m.wordOf, m.nodeOf, m.special, m.present, m.seen, m.links = m.wordOf[:0], m.nodeOf[:0], m.special[:0], m.present[:0], m.seen[:0], m.links[:0]
-	m.viewed, m.arena, m.ints = m.viewed[:0], m.arena[:0], m.ints[:0]
+	m.special, m.present, m.seen, m.links = m.special[:0], m.present[:0], m.seen[:0], m.links[:0]
+	m.viewed, m.arena, m.ints, m.ranges = m.viewed[:0], m.arena[:0], m.ints[:0], m.ranges[:0]
 	for i := range m.sideOf {
 		m.sideOf[i] = m.sideOf[i][:0]
 	}
@@ -158,7 +166,7 @@ func (m *Matcher) wild(slot uint32, w *found, b []byte) {
 // forms notes CASE and EXACT of the words that have such.
 func (m *Matcher) forms() {
 	for _, s := range m.special {
-		m.formsOf(m.p.words[m.wordOf[s]-1].form, s)
+		m.formsOf(m.p.words[m.wordOf[s].id-1].form, s)
 	}
 }
 
@@ -237,14 +245,17 @@ func (m *Matcher) phrases() {
 		return
 	}
 	touch, mask := uint64(0), uint64(len(p.edges.slots)-1)
-	for i := range slots[:len(slots)-1] {
-		if at := m.nodeOf[slots[i]]; at != 0 {
-			if w := m.wordOf[slots[i+1]]; w != 0 {
-				key := uint64(at)<<32 | uint64(w-1)
-				touch ^= p.edges.slots[place(key)&mask].key
+	at := m.wordOf[slots[0]].node
+	for i, slot := range slots[1:] {
+		w := m.wordOf[slot]
+		if at != 0 && w.id != 0 {
+			key := uint64(at)<<32 | uint64(w.id-1)
+			if h := place(key); p.maybe(h) {
+				touch ^= p.edges.slots[h&mask].key
 				m.starts = append(m.starts, start{key, int32(i)})
 			}
 		}
+		at = w.node
 	}
 	m.touched = touch
 	for _, s := range m.starts {
@@ -274,7 +285,7 @@ func (m *Matcher) phrases() {
 			if j++; j == len(slots) {
 				break
 			}
-			w := m.wordOf[slots[j]]
+			w := m.wordOf[slots[j]].id
 			if w == 0 {
 				break
 			}
@@ -287,12 +298,16 @@ func (m *Matcher) phrases() {
 	}
 }
 
-// spread tells the bags of what is there, and collects what waits on the side.
+// spread tells the bags of what is there, and collects what waits for it.
 func (m *Matcher) spread() {
 	p := m.p
 	for k := 0; k < len(m.present); k++ {
 		t := m.present[k]
-		for i, end := p.streams[t].side, p.streams[t+1].side; i < end; {
+		from, to := p.streams[t], p.streams[t+1]
+		if from.posts < to.posts {
+			m.ranges = append(m.ranges, reach{from.posts, to.posts})
+		}
+		for i := from.side; i < to.side; {
 			w := p.side[i]
 			if lane := w >> laneShift & 3; lane != 0 {
 				m.sideOf[lane-1] = append(m.sideOf[lane-1], i)

@@ -61,12 +61,6 @@ func (m *Matcher) Cut(cut []string) []string {
 
 func (m *Matcher) rules(hits []uint32) []uint32 {
 	p := m.p
-	m.ranges = m.ranges[:0]
-	for _, t := range m.present {
-		if from, to := p.streams[t].posts, p.streams[t+1].posts; from < to {
-			m.ranges = append(m.ranges, reach{from, to})
-		}
-	}
 	touch := uint32(0) // see Matcher.touched
 	for _, r := range m.ranges {
 		touch ^= p.posts[r.from]

@@ -6,13 +6,12 @@ type Matcher struct {
 	p  *Program
 	it *Item
 
-	wordOf  []uint32 // by distinct word of the item: its number in the program, from 1
-	nodeOf  []uint32 // where its phrases begin in the trie
+	wordOf  []known  // by distinct word of the item
 	special []uint32 // distinct words with other forms
 	begins  []uint64
 	starts  []start
-	ranges  []reach
-	touched uint64 // of tables read ahead, side by side, so that the misses of the cache overlap
+	ranges  []reach // of rules, by terms that are there
+	touched uint64  // of tables read ahead, side by side, so that the misses of the cache overlap
 
 	bits    []uint64 // by term: it is there
 	present []uint32 // terms that are there
@@ -55,6 +54,12 @@ type sight struct {
 type link struct {
 	at   uint32
 	next uint32 // from 1
+}
+
+// known is what the program knows of a word; both are from 1.
+type known struct {
+	id   uint32
+	node uint32 // where its phrases begin in the trie
 }
 
 // start is where two words may begin a phrase.

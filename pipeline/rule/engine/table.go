@@ -95,32 +95,26 @@ type dict struct {
 	n     int
 }
 
-// find returns the number of a word, or 0. first is what stands where its
-// search begins.
-func (p *Program) find(key uint64, b []byte, first uint64) uint32 {
-	if first == 0 {
-		return 0
-	}
+// find returns the number of a word, or 0. h is the hash of its key, v what
+// stands where its search begins.
+func (p *Program) find(key, h uint64, b []byte, v uint64) uint32 {
 	d := &p.dict
-	h := place(key)
 	mask := uint64(len(d.slots) - 1)
-	for i, v := h&mask, first; ; v = d.slots[i] {
-		i = (i + 1) & mask
-		if v == 0 {
-			return 0
-		}
+	for i := h & mask; v != 0; v = d.slots[i] {
 		if v>>32 == h>>32 && p.is(uint32(v)-1, key, b) {
 			return uint32(v)
 		}
+		i = (i + 1) & mask
 	}
+	return 0
 }
 
 // begin is where the search for a word begins.
-func (d *dict) begin(key uint64) uint64 {
+func (d *dict) begin(h uint64) uint64 {
 	if len(d.slots) == 0 {
 		return 0
 	}
-	return d.slots[place(key)&uint64(len(d.slots)-1)]
+	return d.slots[h&uint64(len(d.slots)-1)]
 }
 
 func (p *Program) is(id uint32, key uint64, b []byte) bool {
@@ -138,7 +132,8 @@ func (p *Program) longText(w *word) []byte {
 
 func (p *Program) addWord(b []byte) uint32 {
 	key := keyOf(b)
-	if id := p.find(key, b, p.dict.begin(key)); id != 0 {
+	h := place(key)
+	if id := p.find(key, h, b, p.dict.begin(h)); id != 0 {
 		return id - 1
 	}
 	w := word{key: key}

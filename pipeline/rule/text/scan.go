@@ -1,6 +1,7 @@
 package text
 
 import (
+	"encoding/binary"
 	"slices"
 	"unicode/utf8"
 )
@@ -42,6 +43,16 @@ func (t *Scan) Reset() { t.Pieces, t.folded, t.from = t.Pieces[:0], t.folded[:0]
 // Folded is the folded text of a piece, up to the next Reset.
 func (t *Scan) Folded(p *Piece) []byte { return t.folded[p.from:p.to] }
 
+// Short returns the folded text of a piece as a number, its first byte the
+// lowest, if that is at most eight bytes and not the very last ones.
+func (t *Scan) Short(p *Piece) (key uint64, ok bool) {
+	n := p.to - p.from
+	if n > 8 || int(p.from)+8 > len(t.folded) {
+		return 0, false
+	}
+	return binary.LittleEndian.Uint64(t.folded[p.from:]) & (1<<(8*n) - 1), true
+}
+
 // Split appends the pieces of s, at most so many, and tells whether there were
 // more.
 func (t *Scan) Split(s string, at Start, most int) (cut bool) {
@@ -50,6 +61,11 @@ func (t *Scan) Split(s string, at Start, most int) (cut bool) {
 	t.limit = t.base + min(most, len(s))
 	t.folded = slices.Grow(t.folded, len(s)+8)
 	for t.i < len(s) && len(t.Pieces) <= t.limit {
+		if !t.pattern {
+			if t.plain(); t.i == len(s) || len(t.Pieces) > t.limit {
+				break
+			}
+		}
 		t.next()
 	}
 	if len(t.Pieces) > t.limit {
