@@ -289,7 +289,11 @@ func (m *Matcher) phrases() {
 			if w == 0 {
 				break
 			}
-			e := p.edges.get(uint64(at)<<32 | uint64(w-1))
+			key := uint64(at)<<32 | uint64(w-1)
+			if !p.maybe(place(key)) {
+				break
+			}
+			e := p.edges.get(key)
 			if e.val == 0 {
 				break
 			}
