@@ -20,36 +20,30 @@ import (
 type assembly struct {
 	was      *Set // nil at the first load
 	set      *Set
-	program  *program
+	shelf    *shelf // rules that are made
 	problems problem.List
 	used     map[string]bool // lists
 	facts    map[string][]string
 	facted   bool           // facts are those of was
 	listed   bool           // so are the lists
-	bare     []*query.Node  // organs of whoever publishes
 	broken   bool           // a list file could not be decoded: unknown lists are its echo
 	channels map[string]int // in set.channels
 	names    []string       // of set.lists, sorted; made when needed
 }
 
-func assemble(was *Set, files []*sourceFile) (*Set, problem.List) {
-	a := &assembly{was: was, set: &Set{}, used: map[string]bool{}, channels: map[string]int{}}
+func assemble(was *Set, files []*sourceFile, shelf *shelf) (*Set, problem.List) {
+	a := &assembly{was: was, set: &Set{}, shelf: shelf, used: map[string]bool{}, channels: map[string]int{}}
 	for _, f := range files {
+		f.made = nil
 		if !f.stale {
 			a.problems = append(a.problems, f.own...)
 		}
 		a.broken = a.broken || worst(f.own) && f.kind == listKind
 	}
 	good := slices.DeleteFunc(slices.Clone(files), func(f *sourceFile) bool { return worst(f.own) })
-	if was != nil && was.program.count > 2*was.fresh+1000 { // too much of it serves nobody
-		a.was, was = nil, nil
-	}
-	states := a.link(good)
+	a.link(good)
 	entries, voices := a.order(good), a.orderVoices(good)
-	a.know(voices, states)
-	if a.set.states == nil {
-		a.compileStates(states)
-	}
+	a.know(voices)
 	for _, v := range voices {
 		a.voice(v)
 	}
@@ -60,53 +54,44 @@ func assemble(was *Set, files []*sourceFile) (*Set, problem.List) {
 	if !worst(a.problems) { // a wrong query may be the one that uses it
 		a.unused()
 	}
-	a.set.program, a.set.exprs, a.set.fresh = a.program, a.program.count, a.program.count
-	if was != nil {
-		a.set.fresh = was.fresh
-	}
 	slices.SortFunc(a.set.channels, func(x, y Channel) int { return strings.Compare(x.Slug, y.Slug) })
 	a.problems.Sort()
 	return a.set, a.problems
 }
 
 // link makes the lists and the states, or takes over those of the set before
-// when no list file has changed. a.program then is that of the set before.
-func (a *assembly) link(files []*sourceFile) []*state {
+// when no list file has changed.
+func (a *assembly) link(files []*sourceFile) {
 	for _, f := range byAge(files) {
 		if len(f.lists.Lists)+len(f.lists.States)+len(f.lists.Bare) > 0 {
 			a.set.wordFiles = append(a.set.wordFiles, wordFile{f.version, f.dir, f.stale})
 		}
 	}
 	a.set.lists = map[string]*list{}
-	if a.was == nil {
-		a.program = newProgram(a.set.lists)
-	} else {
-		a.program = a.was.program
-		a.program.lists = a.set.lists
-		if slices.Equal(a.was.wordFiles, a.set.wordFiles) && !a.broken {
-			a.set.lists, a.set.states, a.set.bare, a.set.organs = a.was.lists, a.was.states, a.was.bare, a.was.organs
-			a.program.lists, a.listed = a.set.lists, true
-			for _, f := range files {
-				if !f.stale {
-					a.problems = append(a.problems, f.words.problems...)
-				}
+	if a.was != nil && slices.Equal(a.was.wordFiles, a.set.wordFiles) && !a.broken {
+		a.set.lists, a.set.states, a.set.organs = a.was.lists, a.was.states, a.was.organs
+		a.listed = true
+		for _, f := range files {
+			if !f.stale {
+				a.problems = append(a.problems, f.words.problems...)
 			}
-			for _, l := range a.set.lists {
-				for _, u := range l.uses {
-					a.used[u] = true
-				}
-			}
-			return a.set.states
 		}
-		clear(a.program.whole) // lists that are gone
+		for _, l := range a.set.lists {
+			for _, u := range l.uses {
+				a.used[u] = true
+			}
+		}
+		return
 	}
-	states := a.readLists(files)
+	a.readLists(files)
 	a.linkLists()
-	return states
+	for name := range a.set.lists { // now, as later many may ask at once
+		estimate{lists: a.set.lists}.frequency(&query.Node{Op: query.List, Name: name})
+	}
 }
 
 // know gathers the values that facts may have.
-func (a *assembly) know(voices []*placedVoice, states []*state) {
+func (a *assembly) know(voices []*placedVoice) {
 	a.facts = map[string][]string{"kind": feed.Kinds, "tier": feed.Tiers}
 	for _, v := range voices {
 		a.facts["voice"] = append(a.facts["voice"], v.entry.Voice)
@@ -114,7 +99,7 @@ func (a *assembly) know(voices []*placedVoice, states []*state) {
 	for _, c := range a.set.channels {
 		a.facts["channel"] = append(a.facts["channel"], c.Slug)
 	}
-	for _, s := range states {
+	for _, s := range a.set.states {
 		a.facts["state"] = append(a.facts["state"], s.code)
 	}
 	a.set.facts = a.facts
@@ -181,25 +166,32 @@ func (a *assembly) listNames(f *sourceFile) []string {
 	return a.names
 }
 
-func (a *assembly) compile(f *sourceFile, n *query.Node) *expr {
-	a.program.lists = a.lists(f)
-	return a.program.compile(n)
-}
-
-// placed is an entry of a channel file with its place.
+// placedRule is an entry of a channel file with its place.
 type placedRule struct {
 	file  *sourceFile
 	i     int
-	entry *ruleEntry
+	entry *ruleEntry  // nil while it is packed
 	over  *placedRule // what it replaces, of an earlier directory
 	at    int         // in the order of all
+
+	packed      bool // entry was: its queries are canonical, and its tests are not there
+	line, tests int  // of such a one
+}
+
+// written returns the entry.
+func (p *placedRule) written() *ruleEntry {
+	if p.entry == nil {
+		x := p.file.known(p.i).spell()
+		p.entry, p.packed, p.line, p.tests = x.entry(), true, x.Line, x.Tests
+	}
+	return p.entry
 }
 
 // order finds out which entry of each id counts.
 func (a *assembly) order(files []*sourceFile) []*placedRule {
 	n := 0
 	for _, f := range files {
-		n += len(f.channel.Rules)
+		n += f.count
 	}
 	byID := make(map[string]*placedRule, n)
 	all, room := make([]*placedRule, 0, n), make([]placedRule, n)
@@ -208,21 +200,25 @@ func (a *assembly) order(files []*sourceFile) []*placedRule {
 			continue
 		}
 		a.channel(f)
-		for i := range f.channel.Rules {
+		for i := range f.count {
 			e := &room[0]
 			room = room[1:]
-			*e = placedRule{file: f, i: i, entry: &f.channel.Rules[i], at: len(all)}
-			was := byID[e.entry.ID]
+			*e = placedRule{file: f, i: i, at: len(all)}
+			if f.channel.Rules != nil {
+				e.entry = &f.channel.Rules[i]
+			}
+			id := f.ruleID(i)
+			was := byID[id]
 			switch {
-			case !isSlug(e.entry.ID):
-				a.fail(f, f.find("rules", i, "id"), slugHint(e.entry.ID), "rule id %s is no slug", problem.Quote(e.entry.ID))
+			case !isSlug(id):
+				a.fail(f, f.find("rules", i, "id"), slugHint(id), "rule id %s is no slug", problem.Quote(id))
 				all = append(all, e) // the file is refused; what else is wrong with the rule is said all the same
 				continue
 			case was == nil:
 				all = append(all, e)
 			case was.file.dir == f.dir:
-				a.fail(f, f.find("rules", i, "id"), fmt.Sprintf("the first is %s:%d", was.file.name, was.file.find("rules", was.i, "id").Line),
-					"rule id %s is used twice", e.entry.ID)
+				a.fail(f, f.find("rules", i, "id"), fmt.Sprintf("the first is %s:%d", was.file.name, was.file.line("rules", was.i, "id")),
+					"rule id %s is used twice", id)
 				all = append(all, e)
 				continue
 			default:
@@ -230,7 +226,7 @@ func (a *assembly) order(files []*sourceFile) []*placedRule {
 				e.at = was.at
 				all[e.at] = e
 			}
-			byID[e.entry.ID] = e
+			byID[id] = e
 		}
 	}
 	return all
@@ -261,7 +257,7 @@ func (a *assembly) channel(f *sourceFile) {
 	case !isSlug(c.Channel):
 		a.fail(f, f.find("channel"), slugHint(c.Channel), "channel %s is no slug", problem.Quote(c.Channel))
 	}
-	if len(c.Rules) == 0 {
+	if f.count == 0 {
 		a.fail(f, f.find("rules"), "write them under rules:", "channel %s has no rules", c.Channel)
 	}
 	i, ok := a.channels[c.Channel]

@@ -1,8 +1,8 @@
 package rule
 
 import (
-	"fmt"
-	"strings"
+	"encoding/binary"
+	"math"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -61,6 +61,7 @@ type program struct {
 	known map[string]*expr
 	whole map[wholeList]*expr
 	count int
+	key   []byte // scratch of intern
 }
 
 // scope is what is pushed down.
@@ -200,29 +201,45 @@ func (p *program) word(e *expr, n *query.Node, s scope) {
 
 // intern returns the expr that says the same as e, or e itself.
 func (p *program) intern(e *expr) *expr {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d/%d/%d", e.op, e.n, e.fields)
+	b := p.key[:0]
+	number := func(n int) { b = binary.AppendVarint(b, int64(n)) }
+	word := func(s string) {
+		number(len(s))
+		b = append(b, s...)
+	}
+	number(int(e.op))
+	number(e.n)
+	number(int(e.fields))
 	for _, k := range e.kids {
-		fmt.Fprintf(&b, ",%d", k.id)
+		number(k.id)
 	}
 	switch e.op {
 	case query.Word:
-		fmt.Fprintf(&b, "|%d|%g|%s", e.form, e.weight, e.list)
-		for _, t := range e.terms {
-			fmt.Fprintf(&b, "|%q%s", t.key, t.language)
+		number(int(e.form))
+		b = binary.BigEndian.AppendUint64(b, math.Float64bits(e.weight))
+		word(e.list)
+		for i := range e.terms {
+			word(e.terms[i].key)
+			word(e.terms[i].language)
+			if e.terms[i].Any {
+				number(1)
+			}
 		}
 	case query.Fact:
-		fmt.Fprintf(&b, "|%s|%q", e.name, e.values)
+		word(e.name)
+		for _, v := range e.values {
+			word(v)
+		}
 	}
 	for _, k := range e.kids {
 		e.scoped = e.scoped || k.scoped
 	}
-	key := b.String()
-	if was, ok := p.known[key]; ok {
+	p.key = b
+	if was, ok := p.known[string(b)]; ok {
 		return was
 	}
 	e.id = p.count
 	p.count++
-	p.known[key] = e
+	p.known[string(b)] = e
 	return e
 }

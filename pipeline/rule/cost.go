@@ -240,7 +240,7 @@ func (e estimate) frequency(n *query.Node) float64 {
 
 // price notes what a rule costs, and refuses what costs too much unless its
 // author means it.
-func (a *assembly) price(f *sourceFile, r *rule, e *ruleEntry, n *query.Node, path ...any) {
+func (a *assembly) price(f *sourceFile, r *spelled, e *ruleEntry, n *query.Node, path ...any) {
 	r.Price = priceOf(n, a.lists(f))
 	switch {
 	case r.Anchor == "" && !e.Unanchored:

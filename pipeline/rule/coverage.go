@@ -33,7 +33,7 @@ type Idle struct {
 func (s *Set) Coverage(items []feed.Item) ([]Idle, int) {
 	c := &coverage{set: s, program: newProgram(s.lists)}
 	for _, r := range s.rules {
-		if r.Disabled == "" {
+		if !r.disabled {
 			c.rule(r)
 		}
 	}
@@ -41,9 +41,10 @@ func (s *Set) Coverage(items []feed.Item) ([]Idle, int) {
 	for _, v := range s.voices {
 		c.voices = append(c.voices, &trial{Idle: Idle{Kind: "voice", In: v.ID, Text: v.Title}})
 	}
+	tests := map[*version]map[string][]test{}
 	for _, r := range s.rules {
-		if r.Disabled == "" {
-			for _, t := range r.tests {
+		if !r.disabled {
+			for _, t := range r.tests(tests) {
 				c.try(t.item)
 			}
 		}
@@ -83,7 +84,8 @@ type coverage struct {
 
 // coveredRule is a rule's parts by what exercises them.
 type coveredRule struct {
-	*rule
+	*spelled
+	rule   *rule
 	fires  []*trial // the rule fires, and the part holds
 	stops  []*trial // unless alone keeps it from firing, and the part holds
 	has    []*trial // the part holds
@@ -98,32 +100,32 @@ type trial struct {
 }
 
 func (c *coverage) rule(r *rule) {
-	x := &coveredRule{rule: r}
+	x := &coveredRule{spelled: r.spell(), rule: r}
 	add := func(to *[]*trial, kind string, n, narrowed *query.Node) {
-		p := &trial{Idle: Idle{Kind: kind, In: r.ID, Text: query.Format(n), File: r.File, Line: r.Line}}
+		p := &trial{Idle: Idle{Kind: kind, In: r.id, Text: query.Format(n), File: x.File, Line: x.Line}}
 		if narrowed != nil {
 			p.expr = c.program.compile(narrowed)
 		}
 		*to = append(*to, p)
 	}
-	c.program.lists = r.lists
-	add(&x.fires, "rule", r.node, nil)
+	c.program.lists = r.lists()
+	add(&x.fires, "rule", x.node, nil)
 	split{
 		alternative: func(narrowed, alternative *query.Node) { add(&x.fires, "alternative", alternative, narrowed) },
 		held:        func(kind string, held, scoped *query.Node) { add(&x.has, kind, held, scoped) },
-	}.walk(r.node, asIs, asIs)
-	if r.not != nil {
-		if r.not.Op != query.Or {
-			add(&x.stops, "unless", r.not, r.not)
+	}.walk(x.node, asIs, asIs)
+	if x.not != nil {
+		if x.not.Op != query.Or {
+			add(&x.stops, "unless", x.not, x.not)
 		}
 		split{
 			alternative: func(narrowed, alternative *query.Node) { add(&x.stops, "unless", alternative, narrowed) },
 			held:        func(kind string, held, scoped *query.Node) { add(&x.has, kind, held, scoped) },
-		}.walk(r.not, asIs, asIs)
+		}.walk(x.not, asIs, asIs)
 	}
-	for _, y := range r.raise {
-		add(&x.raises, "raise", y.node, nil)
-		x.raises[len(x.raises)-1].Text = string(y.to) + " when " + query.Format(y.node)
+	for _, y := range x.raise {
+		add(&x.raises, "raise", y.when, nil)
+		x.raises[len(x.raises)-1].Text = string(y.to) + " when " + query.Format(y.when)
 	}
 	c.rules = append(c.rules, x)
 }
@@ -314,7 +316,7 @@ func (c *coverage) try(it feed.Item) {
 	v := s.evaluate(it)
 	failures := make([]failure, len(c.rules))
 	for i, x := range c.rules {
-		if failures[i] = v.tries(x.rule); failures[i].none() {
+		if failures[i] = v.tries(v.explanations.whole(x.rule)); failures[i].none() {
 			v.facts.channels[x.Channel] = true
 		}
 	}
@@ -330,7 +332,7 @@ func (c *coverage) try(it feed.Item) {
 		switch failures[i].clause {
 		case "":
 			mark(x.fires)
-			if j := slices.IndexFunc(x.raise, func(r raise) bool { return v.holds(r.when) }); j >= 0 {
+			if j := slices.IndexFunc(v.explanations.whole(x.rule).whens, v.holds); j >= 0 {
 				x.raises[j].seen = true
 			}
 		case "unless":

@@ -16,36 +16,36 @@ import (
 // rule checks one entry and compiles it. A rule that is switched off from a
 // later directory is listed as it was, with the reason.
 func (a *assembly) rule(p *placedRule) {
-	f, e := p.file, p.entry
-	if e.Disabled != "" && e.Match == "" {
+	f := p.file
+	if e := p.entry; e != nil && e.Disabled != "" && e.Match == "" {
 		if p.over == nil {
 			a.fail(f, f.find("rules", p.i, "disabled"), "only a rule that stands in an earlier directory can be switched off by its id alone", "there is no rule %s to disable", e.ID)
 			return
 		}
-		off := *p.over.entry
+		off := *p.over.written()
 		off.Disabled = e.Disabled
-		a.rule(&placedRule{file: p.over.file, i: p.over.i, entry: &off})
+		if r := a.compiled(&placedRule{file: p.over.file, i: p.over.i, entry: &off, packed: p.over.packed, line: p.over.line, tests: p.over.tests}); r != nil {
+			a.set.rules = append(a.set.rules, r) // no part of its file: made again each time
+		}
 		return
 	}
 	r := a.unchanged(p)
 	if r == nil {
-		from := len(a.problems)
 		if r = a.compiled(p); r == nil {
 			return
 		}
-		r.said = slices.Clone(a.problems[from:])
-	} else {
-		for _, u := range r.uses {
+	} else if d := r.depends; d != nil {
+		for _, u := range d.uses {
 			a.used[u.name] = true
 		}
 		if !f.stale {
-			a.problems = append(a.problems, r.said...)
+			a.problems = append(a.problems, d.said...)
 		}
 	}
 	a.set.rules = append(a.set.rules, r)
-	if !f.stale && !worst(r.said) { // what is stale is judged again each time
+	if r.depends == nil || !worst(r.depends.said) {
 		if f.made == nil {
-			f.made = make([]*rule, len(f.channel.Rules))
+			f.made = make([]*rule, f.count)
 		}
 		f.made[p.i] = r
 	}
@@ -62,14 +62,21 @@ func (a *assembly) unchanged(p *placedRule) *rule {
 		return nil
 	}
 	r := was.made[p.i]
-	if r == nil || r.Disabled != p.entry.Disabled || r.asks && !a.facted {
+	if r == nil {
+		return nil
+	}
+	d := r.depends
+	if d == nil {
+		return r
+	}
+	if d.asks && !a.facted || d.stale != p.file.stale {
 		return nil
 	}
 	lists := a.lists(p.file)
 	if a.listed && !p.file.stale {
 		return r
 	}
-	for _, u := range r.uses {
+	for _, u := range d.uses {
 		if whole(u.name, lists) != u.whole {
 			return nil
 		}
@@ -77,18 +84,45 @@ func (a *assembly) unchanged(p *placedRule) *rule {
 	return r
 }
 
-// compiled checks an entry, says all that is wrong with it, and compiles it.
+// compiled checks an entry, says all that is wrong with it, and makes a rule
+// of it. One that comes packed was right before, and is written out again only
+// if it no longer is: its file knows where.
 func (a *assembly) compiled(p *placedRule) *rule {
-	f, e := p.file, p.entry
-	r := &rule{Rule: Rule{ID: e.ID, Title: e.Title, About: e.About, Channel: f.channel.Channel, Severity: Severity(e.Severity), File: f.name,
-		References: append([]string{}, e.References...), Disabled: e.Disabled, Tests: len(e.Tests), Line: f.find("rules", p.i).Line}}
+	from := len(a.problems)
+	x, d := a.spell(p)
+	if p.packed && len(a.problems) > from {
+		if e := p.file.entry(p.i); e != nil {
+			a.problems = a.problems[:from]
+			p.entry.Match, p.entry.Unless, p.entry.Raise = e.Match, e.Unless, e.Raise
+			x, d = a.spell(p)
+		}
+	}
+	if x == nil {
+		return nil
+	}
+	if d.said = slices.Clone(a.problems[from:]); d.stale || d.asks || len(d.uses)+len(d.said) > 0 {
+		return a.shelf.add(x, &d)
+	}
+	return a.shelf.add(x, nil)
+}
+
+// spell checks an entry and spells it out.
+func (a *assembly) spell(p *placedRule) (*spelled, depends) {
+	f, e := p.file, p.written()
+	d := depends{lists: a.lists(f), stale: f.stale}
+	r := &spelled{file: f.version, slow: e.SlowOK, unanchored: e.Unanchored,
+		Rule: Rule{ID: e.ID, Title: e.Title, About: e.About, Channel: f.channel.Channel, Severity: Severity(e.Severity), File: f.name,
+			References: append([]string{}, e.References...), Disabled: e.Disabled, Tests: p.tests, Line: p.line}}
+	if !p.packed {
+		r.Tests, r.Line = len(e.Tests), f.line("rules", p.i)
+	}
 	if strings.TrimSpace(e.Title) == "" {
 		a.fail(f, f.find("rules", p.i, "title"), "say in a few words what it finds", "rule %s has no title", e.ID)
 	}
 	a.severity(f, e.ID, e.Severity, "rules", p.i, "severity")
 	a.where(f, &e.Where, "rules", p.i, "where")
 	r.where = e.Where.compiled()
-	r.asks = len(e.Where.States) > 0
+	d.asks = len(e.Where.States) > 0
 	if e.Budget != nil {
 		if r.Budget = *e.Budget; *e.Budget < 1 {
 			a.fail(f, f.find("rules", p.i, "budget"), "alerts a day; leave it out for none", "a budget is 1 or more")
@@ -101,28 +135,27 @@ func (a *assembly) compiled(p *placedRule) *rule {
 	}
 	if strings.TrimSpace(e.Match) == "" {
 		a.fail(f, f.find("rules", p.i), "write the query under match:", "rule %s has no match", e.ID)
-		return nil
+		return nil, d
 	}
 	canonical := []string{e.ID, e.Severity}
 	var ok = true
-	r.lists = a.lists(f)
-	compile := func(use query.Use, src string, path ...any) (*query.Node, *expr, string) {
+	read := func(use query.Use, src string, path ...any) (*query.Node, string) {
 		n := a.query(f, use, src, path...)
 		if n == nil {
 			ok = false
-			return nil, nil, ""
+			return nil, ""
 		}
 		if use == query.Match {
 			a.price(f, r, e, n, path...)
 		}
-		r.note(n, a.lists(f))
+		d.note(n, a.lists(f))
 		form := query.Format(n)
 		canonical = append(canonical, form, a.expanded(n, a.lists(f)))
-		return n, a.compile(f, n), form
+		return n, form
 	}
-	r.node, r.match, r.Query = compile(query.Match, e.Match, "rules", p.i, "match")
+	r.node, r.Query = read(query.Match, e.Match, "rules", p.i, "match")
 	if strings.TrimSpace(e.Unless) != "" {
-		r.not, r.unless, r.Unless = compile(query.Unless, e.Unless, "rules", p.i, "unless")
+		r.not, r.Unless = read(query.Unless, e.Unless, "rules", p.i, "unless")
 	}
 	for j, x := range e.Raise {
 		a.severity(f, e.ID, x.To, "rules", p.i, "raise", j, "to")
@@ -131,32 +164,34 @@ func (a *assembly) compiled(p *placedRule) *rule {
 			continue
 		}
 		canonical = append(canonical, x.To)
-		n, when, _ := compile(query.When, x.When, "rules", p.i, "raise", j, "when")
-		r.raise = append(r.raise, raise{to: Severity(x.To), node: n, when: when})
+		n, _ := read(query.When, x.When, "rules", p.i, "raise", j, "when")
+		r.raise = append(r.raise, raise{to: Severity(x.To), when: n})
 	}
-	a.tests(r, p)
+	if !p.packed {
+		a.tests(p)
+	}
 	if !ok {
-		return nil
+		return nil, d
 	}
 	for _, k := range r.where.keys {
 		canonical = append(canonical, k.name+":"+strings.Join(k.values, ","))
 	}
 	sum := sha256.Sum256([]byte(strings.Join(canonical, "\n")))
 	r.Version = hex.EncodeToString(sum[:6])
-	return r
+	return r, d
 }
 
 // note keeps what a query depends on outside its file.
-func (r *rule) note(n *query.Node, lists map[string]*list) {
+func (d *depends) note(n *query.Node, lists map[string]*list) {
 	query.Walk(n, func(x *query.Node) bool {
 		switch {
 		case x.Op == query.List:
 			u := use{x.Name, whole(x.Name, lists)}
-			if !slices.Contains(r.uses, u) {
-				r.uses = append(r.uses, u)
+			if !slices.Contains(d.uses, u) {
+				d.uses = append(d.uses, u)
 			}
 		case x.Op == query.Fact && (x.Name == "voice" || x.Name == "channel" || x.Name == "state"):
-			r.asks = true
+			d.asks = true
 		}
 		return true
 	})

@@ -94,3 +94,8 @@ func (e *whereEntry) keys() []whereKey {
 		{"states", "state", e.States}, {"feed", "feed", e.Feed}, {"tags", "tag", e.Tags},
 	}
 }
+
+// at returns the values of a key.
+func (e *whereEntry) at(name string) *[]string {
+	return map[string]*[]string{"language": &e.Language, "tier": &e.Tier, "kind": &e.Kind, "country": &e.Country, "states": &e.States, "feed": &e.Feed, "tags": &e.Tags}[name]
+}

@@ -24,7 +24,8 @@ type index struct {
 type segment struct {
 	program *engine.Program
 	rules   []*rule
-	raise   [][]engine.Ref
+	raise   []engine.Ref // of all rules
+	raises  []uint32     // by rule: where in raise its own begin; and where the last ones end
 
 	// Of the first part:
 	states []*state
@@ -32,7 +33,7 @@ type segment struct {
 	names  []engine.Ref // of the states
 	own    []engine.Ref // their bare organs
 	bare   engine.Ref
-	bareOf *expr
+	organs []*query.Node // of bare
 }
 
 // Small enough for a second part. Beyond, or when half of the first part is
@@ -122,7 +123,7 @@ func (x *index) missing(s *Set) []*rule {
 	}
 	var out []*rule
 	for _, r := range s.rules {
-		if r.Disabled == "" && !have[r] {
+		if !r.disabled && !have[r] {
 			out = append(out, r)
 		}
 	}
@@ -131,12 +132,12 @@ func (x *index) missing(s *Set) []*rule {
 
 // serves tells whether the states and voices of a set are those of the part.
 func (p *segment) serves(s *Set) bool {
-	return slices.Equal(p.states, s.states) && p.bareOf == s.bare && slices.EqualFunc(p.voices, s.voices, func(a, b *voice) bool { return a.match == b.match })
+	return slices.Equal(p.states, s.states) && slices.Equal(p.organs, s.organs) && slices.EqualFunc(p.voices, s.voices, func(a, b *voice) bool { return a.means == b.means })
 }
 
 func newSegment(s *Set) *segment {
 	b := engine.NewBuilder(vocabulary{})
-	p := &segment{states: s.states, bareOf: s.bare}
+	p := &segment{states: s.states, organs: s.organs, raises: []uint32{0}}
 	for _, st := range s.states {
 		ref := b.Query(stateList(st), listsOf(s.lists))
 		p.names = append(p.names, ref)
@@ -155,25 +156,27 @@ func newSegment(s *Set) *segment {
 	for _, v := range s.voices {
 		b.Add(engine.Voices, b.Query(v.node, v.lists))
 	}
+	var open unpacked
 	for _, r := range s.rules {
-		if r.Disabled != "" {
+		if r.disabled {
 			continue
 		}
+		x, lists := open.rule(r), r.lists()
 		var all []engine.Ref
-		for _, k := range r.where.keys {
+		for _, k := range x.where.keys {
 			all = append(all, b.Fact(k.fact, k.values))
 		}
-		all = append(all, b.Query(r.node, r.lists))
-		if r.not != nil {
-			all = append(all, b.Not(b.Query(r.not, r.lists)))
+		all = append(all, b.Query(x.node, lists))
+		if x.not != nil {
+			all = append(all, b.Not(b.Query(x.not, lists)))
 		}
 		b.Add(engine.Rules, b.And(all...))
-		var when []engine.Ref
-		for _, x := range r.raise {
-			when = append(when, b.Query(x.node, r.lists))
+		for _, y := range x.raise {
+			p.raise = append(p.raise, b.Query(y.when, lists))
 		}
-		p.rules, p.raise = append(p.rules, r), append(p.raise, when)
+		p.rules, p.raises = append(p.rules, r), append(p.raises, uint32(len(p.raise)))
 	}
+	p.rules, p.raise, p.raises = slices.Clip(p.rules), slices.Clone(p.raise), slices.Clone(p.raises)
 	p.program = b.Program()
 	return p
 }

@@ -80,7 +80,7 @@ func (f *version) terms(terms []string, path ...any) []*query.Node {
 
 // readLists reads the lists and states of all files, the later directory
 // winning by name.
-func (a *assembly) readLists(files []*sourceFile) []*state {
+func (a *assembly) readLists(files []*sourceFile) {
 	var states []*state
 	var bare []*query.Node
 	for _, f := range byAge(files) {
@@ -96,7 +96,7 @@ func (a *assembly) readLists(files []*sourceFile) []*state {
 		bare = append(bare, f.words.bare...)
 	}
 	a.deriveLists(states, bare)
-	return states
+	a.set.states = states
 }
 
 func (a *assembly) readList(f *sourceFile, i int, e *listEntry) {
@@ -110,7 +110,7 @@ func (a *assembly) readList(f *sourceFile, i int, e *listEntry) {
 		return
 	}
 	if was := a.set.lists[e.Name]; was != nil && was.file.dir == f.dir {
-		a.fail(f, f.find(at...), fmt.Sprintf("the first is %s:%d", was.file.name, was.file.find(was.path...).Line), "list %s is written twice", e.Name)
+		a.fail(f, f.find(at...), fmt.Sprintf("the first is %s:%d", was.file.name, was.file.line(was.path...)), "list %s is written twice", e.Name)
 		return
 	}
 	l := &list{name: e.Name, file: f, path: at}

@@ -25,16 +25,20 @@ type Dir struct {
 }
 
 // version is one state of one file, decoded. It is shared by all sets that
-// were loaded while the file stayed as it was, and does not change.
+// were loaded while the file stayed as it was, and does not change, but that
+// what stands on the shelf is dropped.
 type version struct {
 	name  string // with the directory's
 	kind  kind
-	bytes []byte
+	fsys  fs.FS
+	path  string // there
+	bytes []byte // nil when dropped, or when the file could not be read
 	sum   [sha256.Size]byte
 	own   problem.List // found while decoding
 	tree  *tree
 
-	channel channelFile
+	channel channelFile // Rules is nil when dropped
+	count   int         // rules
 	lists   listFile
 	voices  voicesFile
 	words   words
@@ -166,8 +170,8 @@ func late(files []*sourceFile) {
 		kind, id string
 	}
 	each := func(f *sourceFile, do func(name)) {
-		for i := range f.channel.Rules {
-			do(name{f.dir, "rule", f.channel.Rules[i].ID})
+		for i := range f.count {
+			do(name{f.dir, "rule", f.ruleID(i)})
 		}
 		for i := range f.lists.Lists {
 			do(name{f.dir, "list", f.lists.Lists[i].Name})
@@ -236,12 +240,12 @@ func (e *entry) read(d Dir, before seen) seen {
 	b, err := fs.ReadFile(d.FS, e.name)
 	if err != nil {
 		now.settled = false // a right to read may come without any change of the file
-		now.src = &version{name: full, tree: &tree{}, own: problem.List{problem.At(full, nil, "read: %s", reason(err)).WithHint("may we read it?")}}
+		now.src = &version{name: full, fsys: d.FS, path: e.name, tree: &tree{}, own: problem.List{problem.At(full, nil, "read: %s", reason(err)).WithHint("may we read it?")}}
 		return now
 	}
-	if sum := sha256.Sum256(b); before.src == nil || before.src.bytes == nil || before.src.sum != sum {
+	if sum := sha256.Sum256(b); before.src == nil || before.src.sum != sum {
 		now.src = decode(e.name, full, b)
-		now.src.sum = sum
+		now.src.sum, now.src.fsys = sum, d.FS
 	}
 	return now
 }
@@ -297,7 +301,7 @@ func listFiles(fsys fs.FS) ([]entry, error) {
 
 // decode reads a file whose name is full, and in its directory name.
 func decode(name, full string, b []byte) *version {
-	f := &version{name: full, bytes: b, tree: &tree{}}
+	f := &version{name: full, path: name, bytes: b, tree: &tree{}}
 	switch {
 	case path.Dir(name) == "lists":
 		f.kind = listKind
@@ -313,21 +317,101 @@ func decode(name, full string, b []byte) *version {
 		f.tree.root, f.own = problem.YAML(full, b, &f.voices)
 	default:
 		f.tree.root, f.own = problem.YAML(full, b, &f.channel)
+		f.count = len(f.channel.Rules)
 	}
 	return f
 }
 
-// root returns the nodes of the file, nil when it is not YAML at all.
+// root returns the nodes of the file, nil when it is not YAML at all, or has
+// changed since.
 func (f *version) root() *yaml.Node {
 	f.tree.mu.Lock()
 	defer f.tree.mu.Unlock()
 	if f.tree.root == nil {
 		var doc yaml.Node
-		if err := yaml.Load(f.bytes, &doc, yaml.WithV4Defaults()); err == nil && len(doc.Content) > 0 {
+		if err := yaml.Load(f.text(), &doc, yaml.WithV4Defaults()); err == nil && len(doc.Content) > 0 {
 			f.tree.root = doc.Content[0]
 		}
 	}
 	return f.tree.root
+}
+
+// text is the file as it was read, read again when that was dropped; nil when
+// it has changed since. Whoever asks holds tree.mu.
+func (f *version) text() []byte {
+	if f.bytes != nil || f.fsys == nil {
+		return f.bytes
+	}
+	if b, err := fs.ReadFile(f.fsys, f.path); err == nil && sha256.Sum256(b) == f.sum {
+		return b
+	}
+	return nil
+}
+
+// source is text.
+func (f *version) source() []byte {
+	f.tree.mu.Lock()
+	defer f.tree.mu.Unlock()
+	return f.text()
+}
+
+// entries decodes the rules of the file again: with their tests, and as they
+// were written. Without them it has changed since.
+func (f *version) entries() ([]ruleEntry, *yaml.Node) {
+	text := f.source()
+	if text == nil {
+		return nil, nil
+	}
+	var channel channelFile
+	root, _ := problem.YAML(f.name, text, &channel)
+	return channel.Rules, root
+}
+
+// entry is one of entries, nil if that is not there.
+func (f *version) entry(i int) *ruleEntry {
+	if all, _ := f.entries(); i < len(all) {
+		return &all[i]
+	}
+	return nil
+}
+
+// known is a rule of the file as it was made at the load before, or is now.
+func (f *sourceFile) known(i int) *rule {
+	for x := f; x != nil && x.version == f.version; x = x.was {
+		if x.made != nil && x.made[i] != nil {
+			return x.made[i]
+		}
+	}
+	return nil
+}
+
+// ruleID is the id of the i-th rule.
+func (f *sourceFile) ruleID(i int) string {
+	if f.channel.Rules != nil {
+		return f.channel.Rules[i].ID
+	}
+	return f.known(i).id
+}
+
+// shelve drops what is not needed of a file whose rules are all made.
+func (f *sourceFile) shelve() {
+	if f.kind != channelKind || f.count == 0 {
+		return
+	}
+	if f.made == nil {
+		f.made = make([]*rule, f.count)
+	}
+	for i := range f.made {
+		if f.made[i] == nil {
+			f.made[i] = f.known(i) // replaced for now, by one of a later directory
+		}
+	}
+	if slices.Contains(f.made, nil) {
+		return
+	}
+	f.tree.mu.Lock()
+	defer f.tree.mu.Unlock()
+	f.bytes, f.channel.Rules = nil, nil
 }
 
 // drop forgets the nodes.
@@ -335,6 +419,14 @@ func (t *tree) drop() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.root = nil
+}
+
+// line is where the node at a path stands, 0 when that is not known.
+func (f *version) line(path ...any) int {
+	if n := f.find(path...); n != nil {
+		return n.Line
+	}
+	return 0
 }
 
 // find returns the node at a path of a file.

@@ -26,33 +26,36 @@ func (s *Set) Match(it feed.Item) Result {
 // explain says why the rules fired that did, and how severe that is.
 func (s *Set) explain(r *reader, it *feed.Item, out *Result) {
 	r.facts.channels = make(map[string]bool, 4)
-	for _, f := range r.fired {
-		r.facts.channels[s.rules[f.place].Channel] = true
+	explanations := s.explains.get()
+	rules := make([]*explained, len(r.fired))
+	for i, f := range r.fired {
+		rules[i] = explanations.rule(s.rules[f.place])
+		r.facts.channels[rules[i].Channel] = true
 	}
 	for _, m := range r.matchers { // channel: is judged here, when every rule has had its say
 		m.Ask(&r.facts)
 	}
 	r.found.next()
 	v := &judged{evaluation: &evaluation{doc: documentOf(&r.item), facts: r.facts, found: &r.found}, item: *it, voice: r.voice}
-	for _, f := range r.fired {
-		x := s.rules[f.place]
-		out.add(x, v.match(x, v.capped(r.severity(s, f))))
+	for i, f := range r.fired {
+		x := rules[i]
+		out.add(x.Channel, v.match(x, v.capped(r.severity(s, f, x.spelled))))
 	}
 	out.sort()
 }
 
 // match is what is said of a rule that fired.
-func (v *judged) match(x *rule, severity Severity) Match {
+func (v *judged) match(x *explained, severity Severity) Match {
 	evidence, score := v.evidence(x.match)
 	return Match{ID: x.ID, Title: x.Title, Severity: severity, Version: x.Version, Score: score,
 		Snippet: v.snippet(evidence), Evidence: v.lines(evidence)}
 }
 
 // add puts a match under its channel.
-func (r *Result) add(x *rule, m Match) {
-	i := slices.IndexFunc(r.Channels, func(h Hit) bool { return h.Channel == x.Channel })
+func (r *Result) add(channel string, m Match) {
+	i := slices.IndexFunc(r.Channels, func(h Hit) bool { return h.Channel == channel })
 	if i < 0 {
-		r.Channels = append(r.Channels, Hit{Channel: x.Channel, Severity: Low})
+		r.Channels = append(r.Channels, Hit{Channel: channel, Severity: Low})
 		i = len(r.Channels) - 1
 	}
 	h := &r.Channels[i]
@@ -78,14 +81,15 @@ func (r *Result) sort() {
 // judged is an item of which everything is known but the rules.
 type judged struct {
 	*evaluation
-	item  feed.Item
-	voice Voice
+	item         feed.Item
+	voice        Voice
+	explanations *explanations // of a judgement that is made plainly
 }
 
 // evaluate reads an item and finds out what rules may ask of it, in the order
 // in which one needs the other: language, states, voice, tier.
 func (s *Set) evaluate(it feed.Item) *judged {
-	v := &judged{evaluation: newEvaluation(read(it)), item: it}
+	v := &judged{evaluation: newEvaluation(read(it)), item: it, explanations: s.explains.get()}
 	v.facts = facts{source: it.Source, feed: cmp.Or(it.Feed, it.Source.ID), tier: it.Source.Tier, channels: map[string]bool{}}
 	v.facts.language = text.Language(it.Title+"\n"+it.Summary+"\n"+beginning(it.Content), it.Language)
 	v.facts.states = s.statesOf(v)
@@ -114,7 +118,7 @@ type failure struct {
 func (f failure) none() bool { return f.clause == "" }
 
 // tries judges a rule plainly: for whoever asks why it did not fire.
-func (v *judged) tries(x *rule) failure {
+func (v *judged) tries(x *explained) failure {
 	if key := x.where.fails(&v.facts); key != "" {
 		return failure{"where", key}
 	}

@@ -22,21 +22,21 @@ func (s *Set) Nearest(channel string, it feed.Item) []Near {
 	out := []Near{}
 	v := s.evaluate(it)
 	for _, r := range s.rules {
-		if r.Channel != channel || r.Disabled != "" {
+		if r.disabled || r.file.channel.Channel != channel {
 			continue
 		}
-		n := Near{Rule: r.ID}
-		switch f := v.tries(r); f.clause {
+		n, x := Near{Rule: r.id}, v.explanations.whole(r)
+		switch f := v.tries(x); f.clause {
 		case "":
 			continue
 		case "match":
-			share, missing := v.closest(r.match)
+			share, missing := v.closest(x.match)
 			n.Share, n.Clause = share, "match: "+v.missing(missing)
 		case "where":
-			share, _ := v.closest(r.match)
-			n.Share, n.Clause = 0.9*share, s.WhyNot(r.ID, it)
+			share, _ := v.closest(x.match)
+			n.Share, n.Clause = 0.9*share, s.WhyNot(r.id, it)
 		default:
-			n.Share, n.Clause = 0.99, s.WhyNot(r.ID, it)
+			n.Share, n.Clause = 0.99, s.WhyNot(r.id, it)
 		}
 		out = append(out, n)
 	}

@@ -234,9 +234,9 @@ func TestEngineIsPlain(t *testing.T) {
 func (s *Set) plainly(it feed.Item) Result {
 	v := s.evaluate(it)
 	r := Result{States: v.facts.states, Voice: v.voice, Language: v.facts.language}
-	var fired []*rule
-	for _, x := range s.rules {
-		if x.Disabled == "" && v.tries(x).none() {
+	var fired []*explained
+	for _, r := range s.rules {
+		if x := v.explanations.whole(r); !r.disabled && v.tries(x).none() {
 			fired = append(fired, x)
 		}
 	}
@@ -246,13 +246,10 @@ func (s *Set) plainly(it feed.Item) Result {
 	}
 	for _, x := range fired {
 		severity := x.Severity
-		for _, raise := range x.raise {
-			if v.holds(raise.when) {
-				severity = raise.to
-				break
-			}
+		if i := slices.IndexFunc(x.whens, v.holds); i >= 0 {
+			severity = x.raise[i].to
 		}
-		r.add(x, v.match(x, v.capped(severity)))
+		r.add(x.Channel, v.match(x, v.capped(severity)))
 	}
 	r.sort()
 	return r

@@ -117,7 +117,7 @@ func columnByte(line string, column int) int {
 // proposal, then the line of the query with the place underlined.
 func queryProblem(f *version, n *yaml.Node, source string, e query.Error) problem.Problem {
 	p := problem.At(f.name, n, "%s", e.Message)
-	p.Line, p.Column = locate(f.bytes, n, e.Start)
+	p.Line, p.Column = locate(f.source(), n, e.Start)
 	if e.Warning {
 		p.Severity = problem.Warning
 	}

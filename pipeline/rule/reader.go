@@ -94,9 +94,9 @@ func (r *reader) speaker(s *Set, it *feed.Item) Voice {
 }
 
 // severity is the rule's own, or that of the first raise that holds.
-func (r *reader) severity(s *Set, f firing) Severity {
-	x := s.rules[f.place]
-	for i, when := range s.index.parts[f.part].raise[f.number] {
+func (r *reader) severity(s *Set, f firing, x *spelled) Severity {
+	p := s.index.parts[f.part]
+	for i, when := range p.raise[p.raises[f.number]:p.raises[f.number+1]] {
 		if r.matchers[f.part].Holds(when) {
 			return x.raise[i].to
 		}

@@ -103,7 +103,7 @@ func TestReloadReads(t *testing.T) {
 		var compiled []string
 		for _, r := range n.rules {
 			if !slices.Contains(s.rules, r) {
-				compiled = append(compiled, r.ID)
+				compiled = append(compiled, r.id)
 			}
 		}
 		if got := strings.Join(compiled, " "); got != x.compiled {

@@ -33,7 +33,6 @@ type searcher struct {
 // file "query".
 func (s *Set) Query(src string) (*Query, problem.List) {
 	a := &assembly{set: s, used: map[string]bool{}, facts: map[string][]string{"kind": feed.Kinds, "tier": feed.Tiers}}
-	a.program = newProgram(s.lists)
 	f := &sourceFile{version: &version{name: "query", bytes: []byte(src), tree: &tree{}}}
 	n, errs := query.Parse(src)
 	if n != nil {
@@ -53,7 +52,7 @@ func (s *Set) Query(src string) (*Query, problem.List) {
 	if len(problems.Errors()) > 0 {
 		return nil, problems
 	}
-	q := &Query{set: s, text: query.Format(n), e: a.compile(f, n)}
+	q := &Query{set: s, text: query.Format(n), e: newProgram(s.lists).compile(n)}
 	b := engine.NewBuilder(vocabulary{})
 	q.ref = b.Query(n, listsOf(s.lists))
 	p := b.Program()

@@ -16,11 +16,10 @@ type Set struct {
 	channels []Channel
 	voices   []*voice
 	states   []*state
-	bare     *expr // bare organs of all states
+	organs   []*query.Node // bare organs of all states
 	lists    map[string]*list
-	exprs    int
-	organs   []*query.Node // of bare
 	index    *index
+	explains *explainer
 
 	// For the next Reload:
 	files     []*sourceFile // accepted, in order
@@ -28,9 +27,7 @@ type Set struct {
 	seen      [][]seen            // all that was read, by directory, in order
 	wordFiles []wordFile          // of lists and states
 	facts     map[string][]string // the values that were known
-	program   *program            // grows from set to set, until most of it is of no use
-	fresh     int                 // its exprs when it was new
-	compiling *sync.Mutex         // of program, which reloads of the sets that share it change
+	compiling *sync.Mutex         // by who loads: sets that follow each other share files
 }
 
 // wordFile tells one set of lists from another.
@@ -66,39 +63,32 @@ type Channel struct {
 	About string `json:"about,omitempty"`
 }
 
-// rule is a Rule made ready.
-type rule struct {
-	Rule
-	node   *query.Node // of match
-	not    *query.Node // of unless, nil without
-	lists  listsOf     // that its queries mean
-	match  *expr
-	unless *expr // nil without
-	raise  []raise
-	where  where
-	tests  []test
-
-	// What it depends on outside its file, and what was said of it:
-	uses []use
-	asks bool // for states, voices or channels
-	said problem.List
-}
-
-type raise struct {
-	to   Severity
-	node *query.Node
-	when *expr
-}
-
-// Rules lists all rules, the disabled ones too.
+// Rules lists all rules, the disabled ones too. They are unpacked and priced
+// for it: who needs less asks IDs or Len.
 func (s *Set) Rules() []Rule {
 	out := make([]Rule, len(s.rules))
+	var open unpacked
 	for i, r := range s.rules {
-		out[i] = r.Rule
-		out[i].References = slices.Clone(r.References)
+		x := open.rule(r)
+		out[i] = x.Rule
+		out[i].Price = priceOf(x.node, r.lists())
 	}
 	return out
 }
+
+// IDs lists the rules that are not disabled.
+func (s *Set) IDs() []string {
+	out := make([]string, 0, len(s.rules))
+	for _, r := range s.rules {
+		if !r.disabled {
+			out = append(out, r.id)
+		}
+	}
+	return out
+}
+
+// Len is the number of rules, the disabled ones too.
+func (s *Set) Len() int { return len(s.rules) }
 
 // Channels lists the channels that have a rule, by slug.
 func (s *Set) Channels() []Channel { return slices.Clone(s.channels) }
@@ -140,18 +130,20 @@ func (s *Set) Reload(dirs ...Dir) (*Set, problem.List) {
 }
 
 func load(was *Set, dirs []Dir) (*Set, problem.List) {
-	files, all, problems := readDirs(was, dirs)
 	compiling := &sync.Mutex{}
 	if was != nil {
 		compiling = was.compiling
 	}
 	compiling.Lock()
 	defer compiling.Unlock()
+	files, all, problems := readDirs(was, dirs)
 	said := make(map[problem.Problem]bool)
 	var set *Set
+	var made *shelf
 	for pass := 0; ; pass++ {
 		var more problem.List
-		set, more = assemble(was, files)
+		made = &shelf{}
+		set, more = assemble(was, files, made)
 		wrong := map[string]bool{}
 		for _, p := range more {
 			if p.Severity == problem.Error {
@@ -186,12 +178,11 @@ func load(was *Set, dirs []Dir) (*Set, problem.List) {
 	for i := range all {
 		for j := range all[i] {
 			s := &all[i][j]
-			if s.took == nil || s.took.version != s.src {
-				s.src.tree.drop()
-			}
+			s.src.tree.drop()
 			s.took = nil
 			if next < len(files) && files[next].dir == i && files[next].name == s.src.name {
 				s.took = files[next]
+				s.took.shelve()
 				s.took.was = nil // or every set there ever was would be kept
 				next++
 			}
@@ -202,6 +193,8 @@ func load(was *Set, dirs []Dir) (*Set, problem.List) {
 		index = was.index
 	}
 	set.index = newIndex(index, set)
+	set.explains = newExplainer(set)
+	made.close()
 	if tried := set.tried(); tried > warnSet {
 		problems = append(problems, problem.Problem{File: dirs[0].Name, Severity: problem.Warning,
 			Message: fmt.Sprintf("%s rules are tried on an item, more than %d", Figure(tried), warnSet), Hint: "monitor rules cost shows which are tried most often, and why"})
@@ -214,8 +207,8 @@ func load(was *Set, dirs []Dir) (*Set, problem.List) {
 func (s *Set) tried() float64 {
 	n := 0.0
 	for _, r := range s.rules {
-		if r.Disabled == "" {
-			n += r.Probability
+		if !r.disabled {
+			n += float64(r.chance)
 		}
 	}
 	return n

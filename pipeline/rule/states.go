@@ -17,8 +17,6 @@ type state struct {
 	nodes []*query.Node // what names it
 	not   []*query.Node // what covers that
 	own   []*query.Node // bare organs that are its own
-	names *expr
-	bare  *expr // nil without
 }
 
 // stateWords is the words of a stateEntry, parsed.
@@ -48,7 +46,7 @@ func (a *assembly) readState(f *sourceFile, i int, e *stateEntry, states []*stat
 	was := slices.IndexFunc(states, func(x *state) bool { return x.code == e.Code })
 	if was >= 0 && states[was].file.dir == f.dir {
 		first := states[was]
-		a.fail(f, f.find("states", i, "code"), fmt.Sprintf("the first is %s:%d", first.file.name, first.file.find("states", first.i, "code").Line), "state %s is written twice", e.Code)
+		a.fail(f, f.find("states", i, "code"), fmt.Sprintf("the first is %s:%d", first.file.name, first.file.line("states", first.i, "code")), "state %s is written twice", e.Code)
 		return states
 	}
 	if len(s.nodes) == 0 {
@@ -83,7 +81,7 @@ func (a *assembly) deriveLists(states []*state, bare []*query.Node) {
 		organs.entries = append(organs.entries, s.own...)
 	}
 	a.set.lists[organs.name] = organs
-	a.bare = bare
+	a.set.organs = bare
 }
 
 func either(nodes []*query.Node) *query.Node {
@@ -93,24 +91,11 @@ func either(nodes []*query.Node) *query.Node {
 	return &query.Node{Op: query.Or, Kids: nodes}
 }
 
-func (a *assembly) compileStates(states []*state) {
-	a.program.lists = a.set.lists
-	for _, s := range states {
-		s.names = a.program.compile(stateList(s))
-		if len(s.own) > 0 {
-			s.bare = a.program.compile(either(s.own))
-		}
-	}
-	if a.set.organs = a.bare; len(a.bare) > 0 {
-		a.set.bare = a.program.compile(either(a.bare))
-	}
-	a.set.states = states
-}
-
 // statesOf finds the states that an item is about: named in the title or the
 // summary, or at least twice in the content.
 func (s *Set) statesOf(v *judged) []string {
 	about := []string{}
+	exprs, bare := v.explanations.named()
 	here := v.item.Source.Country
 	var names beside // to tell a bare organ from one that has its state beside it
 	if here != "" {
@@ -118,9 +103,9 @@ func (s *Set) statesOf(v *judged) []string {
 		names = beside{make([]bool, n), make([]bool, n), make([]bool, n)}
 	}
 	counts := make([][fieldCount]int, len(s.states))
-	for i, st := range s.states {
+	for i := range s.states {
 		end := int32(0)
-		for _, p := range v.spans(st.names) {
+		for _, p := range v.spans(exprs[i].names) {
 			if here != "" {
 				names.starts[p.start], names.ends[p.end-1] = true, true
 				for j := p.start; j < p.end; j++ {
@@ -142,12 +127,12 @@ func (s *Set) statesOf(v *judged) []string {
 				}
 			}
 		}
-		if s.bare != nil {
-			lone(s.bare)
+		if bare != nil {
+			lone(bare)
 		}
-		for _, st := range s.states {
-			if st.code == here && st.bare != nil {
-				lone(st.bare)
+		for i, st := range s.states {
+			if st.code == here && exprs[i].bare != nil {
+				lone(exprs[i].bare)
 			}
 		}
 	}

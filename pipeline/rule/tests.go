@@ -33,8 +33,8 @@ type TestResult struct {
 }
 
 // tests checks the tests of a rule; Test runs them.
-func (a *assembly) tests(r *rule, p *placedRule) {
-	f, e := p.file, p.entry
+func (a *assembly) tests(p *placedRule) {
+	f, e := p.file, p.written()
 	fires, silent := false, false
 	for i, t := range e.Tests {
 		at := f.find("rules", p.i, "tests", i)
@@ -68,7 +68,6 @@ func (a *assembly) tests(r *rule, p *placedRule) {
 			}
 		}
 		fires, silent = fires || *t.Fires, silent || !*t.Fires
-		r.tests = append(r.tests, test{fires: *t.Fires, severity: Severity(t.Severity), item: t.item(), line: at.Line, column: at.Column})
 	}
 	at := f.find("rules", p.i, "tests")
 	if !fires {
@@ -89,15 +88,17 @@ func (t *testEntry) item() feed.Item {
 	return it
 }
 
-// Test runs the tests of all rules that are not disabled.
+// Test runs the tests of all rules that are not disabled. They are read from
+// the files again: a set does not keep them.
 func (s *Set) Test() []TestResult {
 	var out []TestResult
+	tests := map[*version]map[string][]test{}
 	for _, r := range s.rules {
-		if r.Disabled != "" {
+		if r.disabled {
 			continue
 		}
-		for i, t := range r.tests {
-			x := TestResult{Rule: r.ID, File: r.File, Line: t.line, Column: t.column, Index: i + 1, Fires: t.fires, Title: t.item.Title + t.item.Summary + t.item.Content}
+		for i, t := range r.tests(tests) {
+			x := TestResult{Rule: r.id, File: r.file.name, Line: t.line, Column: t.column, Index: i + 1, Fires: t.fires, Title: t.item.Title + t.item.Summary + t.item.Content}
 			if t.item.Title != "" {
 				x.Title = t.item.Title
 			} else if t.item.Summary != "" {
@@ -107,8 +108,38 @@ func (s *Set) Test() []TestResult {
 			x.OK = x.Message == ""
 			out = append(out, x)
 		}
+		if n := r.spell().Tests; n > 0 && tests[r.file] == nil {
+			out = append(out, TestResult{Rule: r.id, File: r.file.name, Message: "the file has changed since it was loaded: its tests are not known"})
+		}
 	}
 	return out
+}
+
+// tests returns the tests of a rule. read keeps those of the files that were
+// read again, nil for one that has changed since.
+func (r *rule) tests(read map[*version]map[string][]test) []test {
+	all, ok := read[r.file]
+	if !ok {
+		entries, root := r.file.entries()
+		if entries != nil {
+			all = make(map[string][]test, len(entries))
+		}
+		for i := range entries {
+			for j := range entries[i].Tests {
+				t := &entries[i].Tests[j]
+				x := test{severity: Severity(t.Severity), item: t.item()}
+				if t.Fires != nil {
+					x.fires = *t.Fires
+				}
+				if at := problem.Find(root, "rules", i, "tests", j); at != nil {
+					x.line, x.column = at.Line, at.Column
+				}
+				all[entries[i].ID] = append(all[entries[i].ID], x)
+			}
+		}
+		read[r.file] = all
+	}
+	return all[r.id]
 }
 
 // run tells what is wrong with a test, or "".
@@ -116,14 +147,14 @@ func (s *Set) run(r *rule, t test) string {
 	var hit *Match
 	for _, h := range s.Match(t.item).Channels {
 		for i := range h.Rules {
-			if h.Rules[i].ID == r.ID {
+			if h.Rules[i].ID == r.id {
 				hit = &h.Rules[i]
 			}
 		}
 	}
 	switch {
 	case hit == nil && t.fires:
-		return "should fire, but does not: " + s.WhyNot(r.ID, t.item)
+		return "should fire, but does not: " + s.WhyNot(r.id, t.item)
 	case hit != nil && !t.fires:
 		words := []string{}
 		for _, e := range hit.Evidence[:min(len(hit.Evidence), 5)] {

@@ -17,7 +17,7 @@ type voice struct {
 	Voice
 	node  *query.Node // of match
 	lists listsOf
-	match *expr
+	means string // node, with all that its lists stand for
 	where where
 }
 
@@ -54,7 +54,7 @@ func (a *assembly) orderVoices(files []*sourceFile) []*placedVoice {
 			case was == nil:
 				fresh = append(fresh, p)
 			case was.file.dir == f.dir:
-				a.fail(f, at(), fmt.Sprintf("the first is %s:%d", was.file.name, was.file.find("voices", was.i, "voice").Line), "voice %s is written twice", p.entry.Voice)
+				a.fail(f, at(), fmt.Sprintf("the first is %s:%d", was.file.name, was.file.line("voices", was.i, "voice")), "voice %s is written twice", p.entry.Voice)
 				continue
 			default:
 				all[slices.Index(all, was)] = p
@@ -94,13 +94,25 @@ func (a *assembly) voice(p *placedVoice) {
 		return
 	}
 	a.set.voices = append(a.set.voices, &voice{Voice: Voice{ID: e.Voice, Title: e.Title, Tier: e.Tier, Side: e.Side, Country: e.Country},
-		node: n, lists: a.lists(f), match: a.compile(f, n), where: e.Where.compiled()})
+		node: n, lists: a.lists(f), means: meaning(n, a.lists(f)), where: e.Where.compiled()})
+}
+
+// meaning is equal for queries that mean the same.
+func meaning(n *query.Node, lists map[string]*list) string {
+	var d depends
+	d.note(n, lists)
+	out := query.Format(n)
+	for _, u := range d.uses {
+		out += "\n" + u.whole
+	}
+	return out
 }
 
 // voiceOf recognises who speaks.
 func (s *Set) voiceOf(v *judged) Voice {
-	for _, x := range s.voices {
-		if x.where.fails(&v.facts) == "" && v.holds(x.match) {
+	exprs := v.explanations.speakers()
+	for i, x := range s.voices {
+		if x.where.fails(&v.facts) == "" && v.holds(exprs[i]) {
 			return x.speaks(&v.item)
 		}
 	}

@@ -12,21 +12,22 @@ import (
 // clause that fails. It returns "" when the rule fires.
 func (s *Set) WhyNot(id string, it feed.Item) string {
 	for _, r := range s.rules {
-		if r.ID != id {
+		if r.id != id {
 			continue
 		}
-		if r.Disabled != "" {
-			return "the rule is disabled: " + r.Disabled
+		if r.disabled {
+			return "the rule is disabled: " + r.spell().Disabled
 		}
 		v := s.evaluate(it)
-		switch f := v.tries(r); f.clause {
+		x := v.explanations.whole(r)
+		switch f := v.tries(x); f.clause {
 		case "where":
 			return fmt.Sprintf("where: %s does not hold (the item has %s)", f.detail, v.facts.show(f.detail))
 		case "match":
-			return "match: " + v.missing(r.match)
+			return "match: " + v.missing(x.match)
 		case "unless":
 			var words []string
-			places, _ := v.evidence(r.unless)
+			places, _ := v.evidence(x.unless)
 			for _, e := range v.lines(places) {
 				if w := fmt.Sprintf("%q", e.Text); len(words) < 5 && (len(words) == 0 || words[len(words)-1] != w) {
 					words = append(words, w)

@@ -223,10 +223,16 @@ func Quote(s string) string {
 	switch strings.ToLower(s) {
 	case "and", "or", "not", "":
 	default:
+		if strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == "" {
+			return s // as most are
+		}
 		l := lexer{s: s}
 		if t, err := l.next(); err == nil && t.kind == word && !t.quoted && t.text == s && t.end == len(s) {
 			return s
 		}
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `“`, `\“`, `”`, `\”`).Replace(s) + `"`
+	if strings.ContainsAny(s, `\"“”`) {
+		s = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `“`, `\“`, `”`, `\”`).Replace(s)
+	}
+	return `"` + s + `"`
 }
