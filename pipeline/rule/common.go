@@ -1,28 +1,53 @@
 package rule
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
 	"newsmonitor/pipeline/rule/query"
 )
 
+// How probable it is that an item has a word. Anchors of the engine and the
+// prices of rules go by the same figures.
+
+// odds is how probably an item of 5 KB holds words side by side.
+func odds(terms []query.Term) float64 {
+	p, solo := 1.0, false
+	for i := range terms {
+		if i > 0 {
+			p *= together
+		}
+		if !terms[i].Any {
+			p *= commonness(&terms[i])
+		}
+		solo = solo || terms[i].Solo
+	}
+	if solo {
+		p *= unspaced
+	}
+	return max(p, seldom)
+}
+
 // commonness is how many of all items hold a word at least once, roughly: a
 // judgement of ours about news of 5 KB, good enough to tell a stop word from a
 // name. What is in no list is rare.
-func commonness(t query.Term) float64 {
+func commonness(t *query.Term) float64 {
 	table := commonWords()
 	if t.Wild {
 		head := t.Text[:strings.IndexAny(t.Text, "*?")]
 		p := 3 * rare
-		for w, f := range table {
-			if strings.HasPrefix(w, head) {
-				p = max(p, f)
+		from, _ := slices.BinarySearch(table.sorted, head)
+		for _, w := range table.sorted[from:] {
+			if !strings.HasPrefix(w, head) {
+				break
 			}
+			p = max(p, table.odds[w])
 		}
 		return p
 	}
-	if f, ok := table[t.Text]; ok {
+	if f, ok := table.odds[t.Text]; ok {
 		return f
 	}
 	if t.Solo {
@@ -36,10 +61,16 @@ const (
 	rareSolo = 0.05 // one character of a script without spaces
 	unspaced = 0.4  // items in such a script; the figures of its characters are of these
 	together = 0.3  // two words of a phrase stand side by side, where both are there
+	seldom   = 1e-6 // whatever somebody looks for may be there
 )
 
+type wordOdds struct {
+	odds   map[string]float64
+	sorted []string
+}
+
 // commonWords are folded words by how many of all items hold them.
-var commonWords = sync.OnceValue(func() map[string]float64 {
+var commonWords = sync.OnceValue(func() wordOdds {
 	m := map[string]float64{}
 	for _, tier := range []struct {
 		p     float64
@@ -73,5 +104,5 @@ var commonWords = sync.OnceValue(func() map[string]float64 {
 			}
 		}
 	}
-	return m
+	return wordOdds{m, slices.Sorted(maps.Keys(m))}
 })

@@ -210,27 +210,14 @@ func (e estimate) some(n *query.Node, field string) []*clause {
 // frequency is how probable a word, a phrase or a list is in an item.
 func (e estimate) frequency(n *query.Node) float64 {
 	if n.Op == query.Word {
-		p, solo := 1.0, false
-		for i, t := range query.Terms(n.Text) {
-			if i > 0 {
-				p *= together
-			}
-			if !t.Any {
-				p *= commonness(t)
-			}
-			solo = solo || t.Solo
-		}
-		if solo {
-			p *= unspaced
-		}
-		return max(p, 1e-6)
+		return odds(query.Terms(n.Text))
 	}
 	l := e.lists[n.Name]
 	if l == nil {
-		return 1e-6
+		return seldom
 	}
 	if l.chance == 0 {
-		l.chance = 1e-6
+		l.chance = seldom
 		if c := e.any(l.entries, ""); c != nil {
 			l.chance = max(c[0].chance(), l.chance)
 		}

@@ -46,7 +46,7 @@ func (v *evaluation) evidence(e *expr) ([]place, float64) {
 		case a.end != b.end:
 			return int(b.end) - int(a.end)
 		}
-		return a.leaf.id - b.leaf.id
+		return a.leaf.compare(b.leaf)
 	})
 	all = slices.CompactFunc(all, func(a, b place) bool { return a.start == b.start && a.leaf == b.leaf })
 
@@ -69,7 +69,7 @@ func (v *evaluation) evidence(e *expr) ([]place, float64) {
 			t.n++
 		}
 	}
-	slices.SortFunc(order, func(a, b *expr) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(order, (*expr).compare)
 	score := 0.0
 	for _, leaf := range order {
 		t := counts[leaf]
@@ -78,6 +78,16 @@ func (v *evaluation) evidence(e *expr) ([]place, float64) {
 	// One place is shown once, whatever number of words of the rule mean it.
 	all = slices.CompactFunc(all, func(a, b place) bool { return a.start == b.start && a.end == b.end })
 	return all, math.Round(score*1000) / 1000
+}
+
+// compare orders words and phrases by what they say, so that nothing depends
+// on what was compiled before: a word of the rule itself before one of a list.
+func (e *expr) compare(x *expr) int {
+	if e == x {
+		return 0
+	}
+	return cmp.Or(cmp.Compare(e.list, x.list), cmp.Compare(x.weight, e.weight), cmp.Compare(e.form, x.form),
+		slices.CompareFunc(e.terms, x.terms, func(a, b term) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.language, b.language)) }))
 }
 
 // place is where a word or phrase stands.

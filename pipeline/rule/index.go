@@ -49,14 +49,19 @@ type vocabulary struct{}
 func (vocabulary) Language(word string) string      { return stemLanguage(word) }
 func (vocabulary) Stem(language, raw string) string { return stem(language, raw) }
 
-func (vocabulary) Odds(word string) float64 {
-	t := query.Term{Text: word}
-	for i, r := range word {
-		c := text.ClassOf(r)
-		t.Solo = (c == text.Solo || c == text.Hangul) && i+len(string(r)) == len(word)
-		break
+func (vocabulary) Odds(words []string) float64 {
+	var small [query.MaxPhrase]query.Term
+	terms := small[:0]
+	for _, w := range words {
+		t := query.Term{Text: w, Wild: strings.ContainsAny(w, "*?")}
+		for i, r := range w {
+			c := text.ClassOf(r)
+			t.Solo = (c == text.Solo || c == text.Hangul) && i+len(string(r)) == len(w)
+			break
+		}
+		terms = append(terms, t)
 	}
-	return commonness(t)
+	return odds(terms)
 }
 
 // listsOf gives the engine the lists of a file.

@@ -20,11 +20,16 @@ func (noLists) Entries(string) ([]*query.Node, bool) { return nil, false }
 // plainStems knows no language, and Chinese characters by sight.
 type plainStems struct{}
 
-func (plainStems) Odds(word string) float64 {
-	if word[0] >= 0xE3 && len(word) == 3 {
-		return 0.1
+func (plainStems) Odds(words []string) float64 {
+	p := 1.5
+	for _, w := range words {
+		if w[0] >= 0xE3 && len(w) == 3 {
+			p *= 0.1
+		} else {
+			p *= usual
+		}
 	}
-	return usual
+	return max(p, 0.0002)
 }
 
 func (plainStems) Language(string) string    { return "en" }

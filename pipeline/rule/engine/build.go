@@ -25,7 +25,8 @@ type Builder struct {
 	odds    []float32 // by leaf: how probably an item has it
 	adverts []advert
 	clauses clauses
-	tries   uint32 // nodes of the phrase trie
+	asked   []string // scratch of oddsOf
+	tries   uint32   // nodes of the phrase trie
 }
 
 // formKey is a form of one word.

@@ -70,9 +70,9 @@ type Vocabulary interface {
 	Language(word string) string
 	// Stem is the stem of a word as it is written.
 	Stem(language, raw string) string
-	// Odds is how probably an item has a folded word. It only decides where a
-	// query waits, never whether it holds.
-	Odds(word string) float64
+	// Odds is how probably an item has a pattern, or folded words side by
+	// side. It only decides where a query waits, never whether it holds.
+	Odds(words []string) float64
 }
 
 // Lane is a group of queries that are judged together.

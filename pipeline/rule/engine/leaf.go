@@ -112,7 +112,7 @@ func (b *Builder) wordLeaf(w uint32) uint32 {
 	x := &b.p.words[w]
 	if x.leaf == 0 {
 		x.leaf = b.leaf(wordLeaf, w) + 1
-		b.odds[x.leaf-1] = b.p.oddsOf(w)
+		b.odds[x.leaf-1] = b.oddsOf(w)
 	}
 	return b.p.words[w].leaf - 1
 }
@@ -164,7 +164,8 @@ func (b *Builder) wildLeaf(s string) uint32 {
 	p := b.p
 	head := strings.IndexAny(s, "*?")
 	l := b.leaf(wildLeaf, uint32(len(p.patterns)))
-	b.odds[l] = 3 * usual
+	b.asked = append(b.asked[:0], s)
+	b.odds[l] = float32(p.known.Odds(b.asked))
 	b.wildOf[s] = l
 	at := uint32(0)
 	for _, c := range []byte(s[:head]) {
@@ -206,12 +207,8 @@ func (b *Builder) phrase(words []uint32) uint32 {
 	}
 	last := p.edges.find(edge)
 	if last.end == 0 {
-		odds := float32(1.5)
-		for _, w := range words {
-			odds *= p.oddsOf(w)
-		}
 		last.end = b.leaf(phraseLeaf, uint32(len(words))) + 1
-		b.odds[last.end-1] = odds + 0.0002
+		b.odds[last.end-1] = b.oddsOf(words...)
 	}
 	p.longest = max(p.longest, len(words))
 	return last.end - 1

@@ -6,14 +6,23 @@ import (
 	"newsmonitor/pipeline/rule/text"
 )
 
-// usual is the probability of a word that nothing is known of.
+// usual is the probability of what nothing is known of: a stem.
 const usual = 0.01
 
-// oddsOf is the probability of a word of the dictionary.
-func (p *Program) oddsOf(id uint32) float32 {
+// oddsOf is the probability of words of the dictionary, side by side.
+func (b *Builder) oddsOf(ids ...uint32) float32 {
+	b.asked = b.asked[:0]
+	for _, id := range ids {
+		b.asked = append(b.asked, b.p.text(id))
+	}
+	return float32(b.p.known.Odds(b.asked))
+}
+
+// text is a word of the dictionary.
+func (p *Program) text(id uint32) string {
 	w := &p.words[id]
 	if w.text != 0 {
-		return float32(p.known.Odds(string(p.longText(w))))
+		return string(p.longText(w))
 	}
 	var b [8]byte
 	n := 0
@@ -21,7 +30,7 @@ func (p *Program) oddsOf(id uint32) float32 {
 		b[n] = byte(k)
 		n++
 	}
-	return float32(p.known.Odds(string(b[:n])))
+	return string(b[:n])
 }
 
 // syllable tells a leaf that may stand inside a Hangul word.
