@@ -265,7 +265,7 @@ func (c *Config) Summary() string {
 			watched++
 		}
 	}
-	return fmt.Sprintf("%d feeds (%d watched), %d rules in %d channels", len(c.Feeds), watched, len(c.Rules.Rules()), len(c.Rules.Channels()))
+	return fmt.Sprintf("%d feeds (%d watched), %d rules in %d channels", len(c.Feeds), watched, c.Rules.Len(), len(c.Rules.Channels()))
 }
 
 // Config returns the configuration of the moment.

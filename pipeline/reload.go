@@ -132,12 +132,7 @@ func slugs(c *Config) (channels, rules []string) {
 	for _, ch := range c.Rules.Channels() {
 		channels = append(channels, ch.Slug)
 	}
-	for _, r := range c.Rules.Rules() {
-		if r.Disabled == "" {
-			rules = append(rules, r.ID)
-		}
-	}
-	return channels, rules
+	return channels, c.Rules.IDs()
 }
 
 // folders returns what to watch: folders, as a file that is replaced takes its
