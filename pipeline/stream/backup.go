@@ -36,6 +36,7 @@ type backupHead struct {
 	Prefix  string    `json:"prefix"`
 	At      time.Time `json:"at"`
 	Streams []string  `json:"streams"`
+	Store   stamp     `json:"store,omitzero"` // what reads what was stored; absent before there were stamps
 }
 
 type backupTail struct {
@@ -47,9 +48,21 @@ type snapshotInfo struct {
 	State  json.RawMessage `json:"state"`
 }
 
-func (s *Store) backedUp() []string {
+// backedUp are the streams that there are, in the backup's order: a store of an
+// older program lacks what came later.
+func (s *Store) backedUp(ctx context.Context) (there []string, err error) {
 	n := s.names
-	return []string{"KV_" + n.readers, "KV_" + n.feeds, "KV_" + n.desk, n.items, n.alerts}
+	for _, name := range []string{"KV_" + n.readers, "KV_" + n.feeds, "KV_" + n.desk, n.items, n.alerts} {
+		_, err := s.js.Stream(ctx, name)
+		switch {
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+		case err != nil:
+			return nil, s.explain("read stream "+name, err)
+		default:
+			there = append(there, name)
+		}
+	}
+	return there, nil
 }
 
 // Backup writes all that is stored while everything goes on.
@@ -70,11 +83,15 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 		}
 		return put(name, b)
 	}
-	if err := object("backup.json", backupHead{backupFormat, s.names.prefix, now, s.backedUp()}); err != nil {
+	streams, err := s.backedUp(ctx)
+	if err != nil {
+		return err
+	}
+	if err := object("backup.json", backupHead{backupFormat, s.names.prefix, now, streams, s.stamp}); err != nil {
 		return fmt.Errorf("write the backup: %w", err)
 	}
 	tail := backupTail{Messages: map[string]uint64{}}
-	for _, name := range s.backedUp() {
+	for _, name := range streams {
 		n, err := s.snapshot(ctx, name, put)
 		if err != nil {
 			return fmt.Errorf("back up stream %s: %w", name, err)
@@ -231,6 +248,9 @@ func restoreTo(ctx context.Context, o Options, r io.Reader) error {
 	if head.Format != backupFormat {
 		return fmt.Errorf("the backup has format %d, this program reads %d: use a newer one", head.Format, backupFormat)
 	}
+	if head.Store.Readable > o.formats().Format {
+		return fmt.Errorf("the backup holds data of format %d, this program reads up to %d: use a newer one", head.Store.Format, o.formats().Format)
+	}
 	if newNames(head.Prefix).prefix != newNames(o.Prefix).prefix {
 		return fmt.Errorf("the backup is of --subject-prefix %s: give the same", head.Prefix)
 	}
@@ -240,6 +260,11 @@ func restoreTo(ctx context.Context, o Options, r io.Reader) error {
 		return err
 	}
 	defer s.Close()
+	if head.Store.Format > 0 {
+		if err := s.writeStamp(head.Store); err != nil {
+			return err
+		}
+	}
 	if s.nc, err = s.server.connect(s.connOptions()...); err != nil {
 		return s.connectError(err)
 	}

@@ -2,11 +2,8 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -201,55 +198,5 @@ func (s *Store) observe(ctx context.Context) {
 	s.metrics.oldest.DeleteLabelValues("raise")
 	if !r.Oldest.IsZero() {
 		s.metrics.oldest.WithLabelValues("raise").Set(float64(r.Oldest.UnixMilli()) / 1e3)
-	}
-}
-
-// checkpoint remembers beside the store how far its streams got. After damage
-// on one disk a stream can come up shorter without saying so.
-func (s *Store) checkpoint(ctx context.Context) {
-	infos, err := s.Streams(ctx)
-	if err != nil {
-		return
-	}
-	last := map[string]uint64{}
-	for _, i := range infos {
-		last[i.Name] = i.Last
-	}
-	b, err := json.Marshal(last)
-	if err != nil {
-		return
-	}
-	tmp := s.checkpointFile() + ".tmp"
-	err = os.WriteFile(tmp, b, 0o600)
-	if err == nil {
-		err = os.Rename(tmp, s.checkpointFile())
-	}
-	if err != nil {
-		s.log.Warn("the checkpoint of the streams cannot be written", "err", err)
-	}
-}
-
-func (s *Store) checkpointFile() string { return filepath.Join(s.opts.Dir, "checkpoint.json") }
-
-// checkDamage compares the streams with the last checkpoint.
-func (s *Store) checkDamage(ctx context.Context) {
-	if s.server == nil {
-		return
-	}
-	b, err := os.ReadFile(s.checkpointFile())
-	if err != nil {
-		return // the first start
-	}
-	last := map[string]uint64{}
-	infos, err := s.Streams(ctx)
-	if err != nil || json.Unmarshal(b, &last) != nil {
-		return
-	}
-	for i, label := range []string{"items", "alerts"} {
-		if had := last[infos[i].Name]; infos[i].Last < had {
-			s.metrics.damaged.WithLabelValues(label).Set(1)
-			s.log.Error("the stream holds less than when the daemon last ran: its folder is damaged, or an older copy",
-				"stream", infos[i].Name, "last", infos[i].Last, "had", had)
-		}
 	}
 }

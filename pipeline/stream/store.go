@@ -46,6 +46,8 @@ type Options struct {
 	ReadOnly bool // change no limits of streams that are there
 	lazy     bool // not an fsync a message: a restore makes its own at the end
 
+	release stamp // formats that the program knows, in tests; zero: ours
+
 	Prefix string // first token of every subject, and of the streams' names when it is not news
 	Owner  string // this process, in the readers' places
 
@@ -73,6 +75,9 @@ type Store struct {
 	log        *slog.Logger
 	closing    atomic.Bool
 	trouble    trouble
+	before     map[string]mark // by stream: the checkpoint of the run before
+	stamp      stamp           // of the data folder
+	damaged    []string        // streams that hold less than that
 
 	overview overview
 }
@@ -104,6 +109,9 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	}
 	if s.js, err = jetstream.New(s.nc); err != nil {
 		return nil, fmt.Errorf("open JetStream: %w", err)
+	}
+	if err := s.upgrade(ctx); err != nil {
+		return nil, err
 	}
 	if err := s.ensure(ctx); err != nil {
 		return nil, err
@@ -171,7 +179,7 @@ func Redact(urls string) string {
 // Close ends the connection and the embedded server. It is the last to go.
 func (s *Store) Close() {
 	s.closing.Store(true)
-	if s.js != nil && s.server != nil {
+	if s.alerts != nil && s.server != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		s.checkpoint(ctx)
 		cancel()

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -279,24 +277,5 @@ func TestFollow(t *testing.T) {
 	})
 	if !errors.Is(err, done) || fmt.Sprint(got) != "[2 3]" {
 		t.Errorf("followed %v, %v; want [2 3] and our own error", got, err)
-	}
-}
-
-// TestDamage: a store that comes up shorter than it was is noticed.
-func TestDamage(t *testing.T) {
-	t.Parallel()
-	o := options(t)
-	s := open(t, o)
-	if _, err := s.Items().Append(t.Context(), []poll.Draft{draft("a", "r1", 0), draft("b", "r1", 0)}); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	if err := os.WriteFile(filepath.Join(o.Dir, "checkpoint.json"), []byte(`{"ITEMS":7,"ALERTS":0}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	o.Registry = prometheus.NewRegistry()
-	s = open(t, o)
-	if v := testutil.ToFloat64(s.metrics.damaged.WithLabelValues("items")); v != 1 {
-		t.Errorf("monitor_stream_damaged{items} is %v, want 1", v)
 	}
 }

@@ -1,0 +1,130 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"newsmonitor/pipeline/feed"
+)
+
+// mark is what a stream held when it was last looked at, beside the store:
+// after damage on one disk a stream can come up shorter without saying so.
+type mark struct {
+	First    uint64    `json:"first"`
+	Last     uint64    `json:"last"`
+	Messages uint64    `json:"messages"`
+	Brief    uint64    `json:"brief"` // of those, the self-test's, which end by themselves
+	Bytes    uint64    `json:"bytes"`
+	FirstAt  time.Time `json:"first_at"`
+}
+
+// UnmarshalJSON reads the number that older programs wrote, too.
+func (m *mark) UnmarshalJSON(b []byte) error {
+	if json.Unmarshal(b, &m.Last) == nil {
+		return nil
+	}
+	type plain mark
+	return json.Unmarshal(b, (*plain)(m))
+}
+
+func (s *Store) marks(ctx context.Context) (map[string]mark, error) {
+	marks := map[string]mark{}
+	for stream, brief := range map[jetstream.Stream]string{s.items: "items." + feed.Canary, s.alerts: "canary"} {
+		// Counted before: one that comes in between must not be missed later.
+		b, err := stream.Info(ctx, jetstream.WithSubjectFilter(s.names.prefix+"."+brief+".>"))
+		if err != nil {
+			return nil, err
+		}
+		i, err := stream.Info(ctx)
+		if err != nil {
+			return nil, err
+		}
+		st := i.State
+		m := mark{First: st.FirstSeq, Last: st.LastSeq, Messages: st.Msgs, Bytes: st.Bytes, FirstAt: st.FirstTime}
+		for _, n := range b.State.Subjects {
+			m.Brief += n
+		}
+		marks[i.Config.Name] = m
+	}
+	return marks, nil
+}
+
+// checkpoint remembers how far the streams got.
+func (s *Store) checkpoint(ctx context.Context) {
+	marks, err := s.marks(ctx)
+	if err != nil {
+		return // they do not answer: the last one stays
+	}
+	for _, name := range s.damaged {
+		marks[name] = s.before[name] // not forgotten with a restart
+	}
+	b, err := json.Marshal(marks)
+	if err == nil {
+		err = writeWhole(s.checkpointFile(), b)
+	}
+	if err != nil {
+		s.log.Warn("the checkpoint of the streams cannot be written", "err", err)
+	}
+}
+
+func (s *Store) checkpointFile() string { return filepath.Join(s.opts.Dir, "checkpoint.json") }
+
+// checkDamage compares the streams with the last checkpoint.
+func (s *Store) checkDamage(ctx context.Context) {
+	if s.server == nil {
+		return
+	}
+	b, err := os.ReadFile(s.checkpointFile())
+	if err != nil {
+		return // the first start
+	}
+	if err := json.Unmarshal(b, &s.before); err != nil {
+		s.log.Warn("the checkpoint of the streams cannot be read; whether they are whole is not known", "file", s.checkpointFile(), "err", err)
+		return
+	}
+	now, err := s.marks(ctx)
+	if err != nil {
+		s.log.Warn("the streams cannot be compared with their checkpoint", "err", err)
+		return
+	}
+	for stream, label := range map[jetstream.Stream]string{s.items: "items", s.alerts: "alerts"} {
+		config := stream.CachedInfo().Config
+		was, is := s.before[config.Name], now[config.Name]
+		what := missing(was, is, config, time.Now())
+		if what == "" {
+			continue
+		}
+		s.damaged = append(s.damaged, config.Name)
+		s.metrics.damaged.WithLabelValues(label).Set(1)
+		s.log.Error("the stream holds less than when the daemon last ran: its folder is damaged, or an older copy", "stream", config.Name, "missing", what,
+			"way_forward", fmt.Sprintf("stop the daemon and restore the last backup (monitor restore FILE --data NEW), or go on with what is left: delete %s and restart", s.checkpointFile()))
+	}
+}
+
+// missing says what a stream lacks, "" for nothing. It may drop its oldest
+// messages by age or size, and the self-test's by their own time; an append
+// takes away one of its subject's at most.
+func missing(was, is mark, config jetstream.StreamConfig, now time.Time) string {
+	if is.Last < was.Last {
+		return fmt.Sprintf("the end: it was at sequence %d and is at %d", was.Last, is.Last)
+	}
+	front := uint64(0)
+	if is.First > was.First {
+		front = is.First - was.First
+		aged := config.MaxAge > 0 && !now.Add(time.Minute).Before(was.FirstAt.Add(config.MaxAge))
+		full := config.MaxBytes > 0 && max(was.Bytes, is.Bytes) >= uint64(config.MaxBytes)*8/10
+		if !aged && !full && front > was.Brief && was.Messages > 0 {
+			return fmt.Sprintf("the beginning: it began at sequence %d and begins at %d, and nothing of it was due to be dropped", was.First, is.First)
+		}
+	}
+	if was.Messages > is.Messages+was.Brief+front {
+		return fmt.Sprintf("%d messages within", was.Messages-is.Messages-was.Brief-front)
+	}
+	return ""
+}
