@@ -28,6 +28,7 @@ type Monitor struct {
 	log      *slog.Logger
 	started  time.Time
 	config   atomic.Pointer[Config] // of the moment; replaced whole by a reload
+	listed   atomic.Pointer[listedRules]
 	registry *prometheus.Registry
 	metrics  *metrics
 	canary   *canary

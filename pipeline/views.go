@@ -4,12 +4,14 @@ import (
 	"context"
 	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"newsmonitor/pipeline/alert"
 	"newsmonitor/pipeline/feed"
 	"newsmonitor/pipeline/notify"
 	"newsmonitor/pipeline/poll"
+	"newsmonitor/pipeline/rule"
 	"newsmonitor/pipeline/stream"
 	"newsmonitor/pipeline/web"
 )
@@ -115,8 +117,29 @@ func (m *Monitor) destinations(ctx context.Context) []web.Destination {
 	return out
 }
 
+// rulesKept is how many rules are kept as they were listed: a set has them
+// packed, and reads their tests from the files.
+const rulesKept = 5_000
+
+// listedRules is what rules said of a set.
+type listedRules struct {
+	set   *rule.Set
+	rules []web.RuleInfo
+}
+
 func (m *Monitor) rules() []web.RuleInfo {
 	set := m.config.Load().Rules
+	if was := m.listed.Load(); was != nil && was.set == set {
+		return slices.Clone(was.rules)
+	}
+	rules := listRules(set)
+	if len(rules) <= rulesKept {
+		m.listed.Store(&listedRules{set, rules})
+	}
+	return slices.Clone(rules)
+}
+
+func listRules(set *rule.Set) []web.RuleInfo {
 	titles := map[string]string{}
 	for _, c := range set.Channels() {
 		titles[c.Slug] = c.Title

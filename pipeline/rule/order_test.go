@@ -41,10 +41,11 @@ func TestOrderOfFiles(t *testing.T) {
 	load := func(m fstest.MapFS, was *Set, whole bool) *Set {
 		t.Helper()
 		d := Dir{Name: "rules", FS: m}
-		s, problems := Load(d)
+		read := Load
 		if was != nil {
-			s, problems = was.Reload(d)
+			read = was.Reload
 		}
+		s, problems := read(d)
 		if errs := problems.Errors(); len(errs) > 0 && whole {
 			t.Fatal(errs[0])
 		}
