@@ -76,8 +76,9 @@ func (m *Monitor) feeds() []web.FeedStatus {
 		f := st.Feed
 		text := st.Error
 		if text != "" && st.Advice != "" {
-			text += ". " + st.Advice
+			text += ". "
 		}
+		text += st.Advice // alone where a feed is silent: nothing failed
 		out = append(out, web.FeedStatus{
 			ID: f.ID, Title: f.Title, URL: f.URL, NewURL: st.NewURL, Kind: f.Kind, Tier: f.Tier, Country: f.Country,
 			Language: f.Language, Tags: f.Tags, State: st.State, Since: st.Since, Reason: st.Reason, Text: text,

@@ -66,19 +66,37 @@ func (c *feedsListCmd) Run(ctx context.Context, t terminal) error {
 	}
 	now := time.Now()
 	w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "FEED\tSTATE\tEVERY\tLAST GOOD\tLAST NEW\tWHY")
+	fmt.Fprintln(w, "FEED\tSTATE\tEVERY\tLAST GOOD\tLAST NEW\tNEXT\tWHY")
 	for _, f := range live.Feeds {
-		why := f.Disabled
-		if why == "" {
-			why = f.Text
+		every, next := short(time.Duration(f.IntervalSeconds)*time.Second), ""
+		if f.Disabled != "" {
+			every = ""
 		}
-		if why == "" {
-			why = f.Why
+		switch {
+		case f.NextDue.After(now):
+			next = ago(f.NextDue, now)
+		case !f.NextDue.IsZero():
+			next = "now"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.ID, f.State, short(time.Duration(f.IntervalSeconds)*time.Second),
-			ago(f.LastSuccess, now), ago(f.LastNewItem, now), safe(head(why, 100)))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.ID, f.State, every,
+			ago(f.LastSuccess, now), ago(f.LastNewItem, now), next, safe(reasons(f)))
 	}
 	return w.Flush()
+}
+
+// reasons is all there is to say of a feed in one line: why it is not watched,
+// else what is wrong and what to do, why it is asked when it is, what is odd.
+func reasons(f web.FeedStatus) string {
+	if f.Disabled != "" {
+		return f.Disabled
+	}
+	var all []string
+	for _, s := range append([]string{f.Text, f.Why}, f.Notes...) {
+		if s = strings.TrimRight(strings.TrimSpace(s), "."); s != "" {
+			all = append(all, s)
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 type feedsReadCmd struct {
@@ -177,7 +195,12 @@ func document(ctx context.Context, fetcher *poll.Fetcher, in io.Reader, source s
 		return a.Document(feed.Feed{}), nil
 	}
 	body := in
-	if source != "-" {
+	switch scheme, _, ok := strings.Cut(source, "://"); {
+	case source == "":
+		return feed.Document{}, errors.New("no name: give a URL, a file, or - for standard input")
+	case ok && scheme != "" && !strings.ContainsAny(scheme, "/\\."):
+		return feed.Document{}, errors.New("only http and https addresses are asked, and files by their path")
+	case source != "-":
 		f, err := os.Open(source)
 		if err != nil {
 			return feed.Document{}, err
@@ -231,7 +254,8 @@ type feedsImportCmd struct {
 
 func (feedsImportCmd) Help() string {
 	return `Example:
-    monitor feeds import subscriptions.opml >> feeds.yaml`
+    monitor feeds import subscriptions.opml > more.yaml
+    monitor check --feeds feeds.yaml --feeds more.yaml`
 }
 
 func (c *feedsImportCmd) Run(t terminal) error {
@@ -244,9 +268,15 @@ func (c *feedsImportCmd) Run(t terminal) error {
 		defer func() { _ = f.Close() }()
 		in = f
 	}
-	feeds, err := feed.ReadOPML(in)
+	feeds, left, err := feed.ReadOPML(in)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", c.File, err)
+	}
+	for _, why := range left {
+		fmt.Fprintln(t.err, "left out:", safe(why))
+	}
+	if len(feeds) == 0 {
+		return fmt.Errorf("read %s: no feeds in it: an outline needs an xmlUrl", c.File)
 	}
 	fmt.Fprintf(t.err, "%d feeds; kind, tier and country are guesses: mend them before use\n", len(feeds))
 	return feed.WriteCatalogue(t.out, feeds)

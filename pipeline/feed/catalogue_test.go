@@ -2,6 +2,7 @@ package feed
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -176,10 +177,10 @@ func TestOPML(t *testing.T) {
 	const in = `<?xml version="1.0" encoding="UTF-8"?><opml version="1.1"><head><title>x</title></head><body>
 <outline text="Think Tanks"><outline text="Café News &amp; more" type="rss" xmlUrl="https://a.example/feed" htmlUrl="https://a.example/"/>
 <outline title="Café News &amp; more" xmlUrl="https://b.example/feed"/></outline>
-<outline text="外交部" xmlURL="https://www.mfa.example/rss" language="zh-cn"/>
+<outline text="外交部" xmlURL="feed:https://www.mfa.example/rss" language="zh-cn" category="/Asia/East Asia,cyber"/>
 <outline text="again" xmlUrl="https://a.example/feed#x"/><outline text="a page" htmlUrl="https://c.example/"/>
-<outline text="bad" xmlUrl="javascript:x"/></body></opml>`
-	feeds, err := ReadOPML(strings.NewReader(in))
+<outline text="bad&#27;" xmlUrl="javascript:x"/><outline text="secret" xmlUrl="https://u:pw@d.example/f"/></body></opml>`
+	feeds, left, err := ReadOPML(strings.NewReader(in))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,16 +189,26 @@ func TestOPML(t *testing.T) {
 	one.ID, one.Title, one.URL, one.Tags = "cafe-news-more", "Café News & more", "https://a.example/feed", []string{"think-tanks"}
 	two.ID, two.Title, two.URL, two.Tags = "cafe-news-more-2", "Café News & more", "https://b.example/feed", []string{"think-tanks"}
 	three.ID, three.Title, three.URL, three.Language = "mfa-example", "外交部", "https://www.mfa.example/rss", "zh-CN"
+	three.Tags = []string{"asia", "east-asia", "cyber"}
 	if diff := cmp.Diff([]Feed{one, two, three}, feeds); diff != "" {
 		t.Errorf("ReadOPML mismatch (-want +got):\n%s", diff)
+	}
+	if want := []string{`"again": has the address of "Café News & more"`, `"bad": url "javascript:x" is not an absolute http(s) address`,
+		`"secret": the url holds a user or a password`}; !slices.Equal(left, want) {
+		t.Errorf("left out %q, want %q", left, want)
 	}
 	var b bytes.Buffer
 	if err := WriteOPML(&b, "Ours <&>", append(feeds, Feed{ID: "off", Disabled: "x", URL: "https://off.example/"})); err != nil {
 		t.Fatal(err)
 	}
-	again, err := ReadOPML(&b)
-	if err != nil || len(again) != 3 || again[2].URL != three.URL || again[0].Title != one.Title {
-		t.Errorf("written and read again: %v, %+v", err, again)
+	again, left, err := ReadOPML(&b)
+	if diff := cmp.Diff(feeds, again); err != nil || len(left) > 0 || diff != "" {
+		t.Errorf("written and read again: %v, left %q (-want +got):\n%s", err, left, diff)
+	}
+	for address, want := range map[string]string{"feed://a.example/x": "http://a.example/x", "FEED:https://a.example/x": "https://a.example/x", "feed:": "", " https://a.example/ ": "https://a.example/"} {
+		if got := webAddress(address); got != want {
+			t.Errorf("webAddress(%q) = %q, want %q", address, got, want)
+		}
 	}
 	b.Reset()
 	if err := WriteCatalogue(&b, feeds); err != nil {
@@ -206,7 +217,7 @@ func TestOPML(t *testing.T) {
 	if back, l := LoadCatalogue("import.yaml", b.Bytes()); len(l) > 0 || len(back) != 3 {
 		t.Errorf("imported: %v\n%s", l, b.String())
 	}
-	if _, err := ReadOPML(strings.NewReader("<html></html>")); err == nil {
+	if _, _, err := ReadOPML(strings.NewReader("<html></html>")); err == nil {
 		t.Error("a page is no OPML")
 	}
 }
@@ -231,7 +242,7 @@ func FuzzCatalogue(f *testing.F) {
 func FuzzReadOPML(f *testing.F) {
 	f.Add([]byte(`<opml><body><outline text="a" xmlUrl="https://a.example/"/></body></opml>`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		feeds, err := ReadOPML(bytes.NewReader(b))
+		feeds, _, err := ReadOPML(bytes.NewReader(b))
 		if err != nil || len(feeds) == 0 {
 			return
 		}

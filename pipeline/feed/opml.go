@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
+
+	"newsmonitor/pipeline/problem"
 )
 
 const (
@@ -14,23 +17,27 @@ const (
 	maxOPMLFeeds = 10_000
 )
 
-// ReadOPML takes the feeds out of an OPML list, whatever its folders: a folder
-// becomes a tag. Ids are made of the titles and are unique within the list.
-// Feeds of the same address come once.
-func ReadOPML(r io.Reader) ([]Feed, error) {
+// ReadOPML takes the feeds out of an OPML list, whatever its folders: folders
+// and categories become tags. Ids are made of the titles and are unique within
+// the list. Feeds of the same address come once. left says of each feed that
+// was left out which and why, in one line.
+func ReadOPML(r io.Reader) (feeds []Feed, left []string, err error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxOPML+1))
 	if err != nil {
-		return nil, fmt.Errorf("read OPML: %w", err)
+		return nil, nil, fmt.Errorf("read OPML: %w", err)
 	}
 	if len(b) > maxOPML {
-		return nil, errors.New("read OPML: longer than 8 MiB")
+		return nil, nil, errors.New("longer than 8 MiB")
 	}
 	d := decode(Document{Body: b})
 	z := scanner{s: string(d.text)}
-	var feeds []Feed
 	var folders []string
-	found, ids, urls := false, map[string]bool{}, map[string]bool{}
-	for z.next() && len(feeds) < maxOPMLFeeds {
+	found, ids, urls := false, map[string]bool{}, map[string]string{}
+	for z.next() {
+		if len(feeds) >= maxOPMLFeeds {
+			left = append(left, fmt.Sprintf("whatever comes after the first %d feeds: split the list", maxOPMLFeeds))
+			break
+		}
 		t := &z.tok
 		switch strings.ToLower(localName(t.name)) {
 		case "opml":
@@ -51,7 +58,7 @@ func ReadOPML(r io.Reader) ([]Feed, error) {
 				return ""
 			}
 			title := or(get("title"), get("text"))
-			address := strings.TrimSpace(get("xmlUrl"))
+			address := webAddress(get("xmlUrl"))
 			if !t.empty {
 				folder := ""
 				if address == "" {
@@ -59,15 +66,22 @@ func ReadOPML(r io.Reader) ([]Feed, error) {
 				}
 				folders = append(folders, folder)
 			}
-			same, why, _ := checkURL(address)
-			if why != "" || urls[same] {
+			if address == "" {
 				continue
 			}
-			urls[same] = true
+			same, why, _ := checkURL(address)
+			if first, twice := urls[same]; why == "" && twice {
+				why = "has the address of " + problem.Quote(first)
+			}
+			if why != "" {
+				left = append(left, problem.Quote(title)+": "+why)
+				continue
+			}
+			urls[same] = title
 			f := Feed{ID: uniqueID(or(title, host(address)), address, ids), Title: or(title, host(address)), URL: address,
 				Kind: "media", Tier: "non-authoritative", Language: languageTag(get("language")), Every: DefaultEvery, Identity: "auto"}
-			for _, tag := range folders {
-				if tag != "" && !contains(f.Tags, tag) {
+			for _, tag := range slices.Concat(folders, categories(get("category"))) {
+				if tag != "" && !slices.Contains(f.Tags, tag) {
 					f.Tags = append(f.Tags, tag)
 				}
 			}
@@ -75,18 +89,30 @@ func ReadOPML(r io.Reader) ([]Feed, error) {
 		}
 	}
 	if !found {
-		return nil, errors.New("read OPML: no opml element")
+		return nil, nil, errors.New("no OPML: it has no element of that name")
 	}
-	return feeds, nil
+	return feeds, left, nil
 }
 
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
+// webAddress undoes the scheme that asks a browser to hand a feed to a reader:
+// feed://host/path, feed:https://host/path.
+func webAddress(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) < 5 || !strings.EqualFold(s[:5], "feed:") {
+		return s
 	}
-	return false
+	if rest := s[5:]; !strings.HasPrefix(rest, "//") {
+		return rest
+	}
+	return "http:" + s[5:]
+}
+
+// categories are the parts of OPML's list of slash-delimited paths, as tags.
+func categories(s string) (tags []string) {
+	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || r == '/' }) {
+		tags = append(tags, Slug(part))
+	}
+	return tags
 }
 
 func host(address string) string {
@@ -100,7 +126,7 @@ func host(address string) string {
 // Latin letters, and numbers it when it is taken.
 func uniqueID(title, address string, taken map[string]bool) string {
 	base := Slug(title)
-	if base == "" || contains(reserved, base) {
+	if base == "" || slices.Contains(reserved, base) {
 		base = or(Slug(host(address)), "feed")
 	}
 	id := base

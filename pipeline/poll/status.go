@@ -96,8 +96,10 @@ func (p *Poller) oddities(e *entry) (notes []string) {
 func (p *Poller) why(e *entry) string {
 	st, now := e.state, p.Now()
 	switch {
-	case st.Gone > 0 && st.Failures > 0:
+	case st.Gone >= goneAfter && st.Failures > 0:
 		return "said 410: asked once a week at most"
+	case st.Gone > 0 && st.Failures > 0:
+		return fmt.Sprintf("said 410, %d of the %d times after which it counts as gone", st.Gone, goneAfter)
 	case st.Reason == ReasonRateLimited && st.NotBefore.After(now):
 		return "the server asked us to wait until " + st.NotBefore.Format(time.RFC3339)
 	case st.Failures > 1:
