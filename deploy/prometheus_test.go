@@ -50,7 +50,7 @@ func TestAlertmanager(t *testing.T) {
 	t.Parallel()
 	amtool := tool(t, "amtool", "prometheus-alertmanager")
 	for severity, want := range map[string]string{"critical": "pager", "warning": "tickets", "info": "nobody"} {
-		out, err := exec.Command(amtool, "config", "routes", "test", "--config.file=prometheus/alertmanager.yml", "severity="+severity).CombinedOutput()
+		out, err := exec.Command(amtool, "config", "routes", "test", "--config.file=prometheus/alertmanager.yml", "severity="+severity).Output()
 		if got := strings.TrimSpace(string(out)); err != nil || got != want {
 			t.Errorf("%s goes to %q (%v), want %s", severity, got, err, want)
 		}
