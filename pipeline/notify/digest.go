@@ -33,7 +33,7 @@ func (p *pusher) digests(ctx context.Context, r *reader) error {
 		if err != nil {
 			return err
 		}
-		if _, err := p.send(ctx, p.digestPost(c, due)); err != nil {
+		if _, err := p.send(ctx, r, p.digestPost(c, due)); err != nil {
 			return err
 		}
 		if err := r.save(ctx, c.through, due); err != nil {

@@ -8,15 +8,19 @@ package notify
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"newsmonitor/pipeline/alert"
+	"newsmonitor/pipeline/problem"
 )
 
 // Alerts is ALERTS and the places of those who read it.
@@ -30,12 +34,12 @@ type Alerts interface {
 	Last(ctx context.Context, channel, feedID, alertID string) (alert.Stored, error)
 
 	// Own waits until no other living process has the reader, takes it and
-	// returns its place: the sequence, the hour up to which its work by the
-	// clock is done, and a version. A new reader begins at the stream's end.
-	Own(ctx context.Context, reader string) (sequence uint64, at time.Time, version uint64, err error)
+	// returns its place: the sequence, the note that was saved with it, and a
+	// version. A new reader begins at the stream's end, with no note.
+	Own(ctx context.Context, reader string) (sequence uint64, note json.RawMessage, version uint64, err error)
 	// SavePlace moves the place if it still has the version, else it returns
 	// alert.ErrAhead: another process has the reader.
-	SavePlace(ctx context.Context, reader string, sequence uint64, at time.Time, version uint64) (uint64, error)
+	SavePlace(ctx context.Context, reader string, sequence uint64, note json.RawMessage, version uint64) (uint64, error)
 	// Release lets another process have the reader at once.
 	Release(ctx context.Context, reader string, version uint64) error
 }
@@ -148,16 +152,69 @@ func (n *Notifier) Run(ctx context.Context) error {
 	}
 }
 
+func (n *Notifier) now() []*pusher {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.running)
+}
+
+// Prompt names the readers of destinations that push at once, now: those that
+// a run which ends has to wait for.
+func (n *Notifier) Prompt() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var out []string
+	for _, d := range n.want {
+		if d.Disabled == "" && d.digest == nil {
+			out = append(out, "notify-"+d.Name)
+		}
+	}
+	return out
+}
+
 // Status tells of each destination.
 func (n *Notifier) Status(ctx context.Context) []Status {
-	n.mu.Lock()
-	running := slices.Clone(n.running)
-	n.mu.Unlock()
+	running := n.now()
 	out := make([]Status, 0, len(running))
 	for _, p := range running {
 		out = append(out, p.status(ctx))
 	}
 	return out
+}
+
+// ErrUnknown says that no destination has the name.
+var ErrUnknown = errors.New("there is no such destination")
+
+// Test sends one message to a destination that is in use, past its filters,
+// hours and limits, and names its service.
+func (n *Notifier) Test(ctx context.Context, name string) (service string, err error) {
+	n.mu.Lock()
+	want := n.want
+	n.mu.Unlock()
+	d, err := Named(want, name)
+	if err != nil {
+		return "", err
+	}
+	return d.Service, Test(ctx, d, n.cfg.Log)
+}
+
+// Named finds a destination, or says which ones there are.
+func Named(ds []*Destination, name string) (*Destination, error) {
+	names := make([]string, 0, len(ds))
+	for _, d := range ds {
+		if d.Name == name {
+			return d, nil
+		}
+		names = append(names, d.Name)
+	}
+	name = oneLine(name, 60)
+	if len(ds) == 0 {
+		return nil, fmt.Errorf("%w: %q; there are none at all (monitor --notify FILE names them)", ErrUnknown, name)
+	}
+	if near := problem.Nearest(name, names); near != "" {
+		return nil, fmt.Errorf("%w: %q; did you mean %q?", ErrUnknown, name, near)
+	}
+	return nil, fmt.Errorf("%w: %q; there are %s", ErrUnknown, name, strings.Join(names, ", "))
 }
 
 // Test sends one message that says that it is a test, and returns what became

@@ -27,10 +27,11 @@ type pusher struct {
 	sender  sender
 	metrics *metrics
 	limiter limiter
-	sending sync.Mutex // one message at a time, though the quiet hours have a reader of their own
+	sending chan struct{} // holds one: one message at a time, though the quiet hours have a reader of their own
 
 	mu            sync.Mutex
 	places        map[string]uint64 // of the readers that are owned now
+	idle          map[string]bool   // of them, those that have done all there is
 	lastDelivered time.Time
 	lastError     string
 	failingSince  time.Time
@@ -38,7 +39,7 @@ type pusher struct {
 }
 
 func newPusher(cfg Config, d *Destination, m *metrics) *pusher {
-	p := &pusher{cfg: cfg, d: d, metrics: m, places: map[string]uint64{}, limiter: limiter{n: d.limit, per: d.limitPer}}
+	p := &pusher{cfg: cfg, d: d, metrics: m, places: map[string]uint64{}, idle: map[string]bool{}, sending: make(chan struct{}, 1), limiter: limiter{n: d.limit, per: d.limitPer}}
 	p.sender = newSender(d, time.Now)
 	return p
 }
@@ -74,10 +75,12 @@ func (p *pusher) readers() map[string]func(context.Context, *reader) error {
 func (p *pusher) keep(ctx context.Context, name string, work func(context.Context, *reader) error) {
 	said := ""
 	for ctx.Err() == nil {
-		r, err := own(ctx, p.cfg.Alerts, name)
+		r, kept, err := own(ctx, p.cfg.Alerts, name)
 		if err == nil {
 			r.moved = func(seq uint64) { p.place(name, seq) }
 			r.moved(r.seq)
+			r.fill = p.fill
+			p.recall(kept)
 			err = work(ctx, r)
 			r.release(ctx)
 			p.forget(name)
@@ -96,9 +99,8 @@ func (p *pusher) keep(ctx context.Context, name string, work func(context.Contex
 // atOnce sends each alert as it comes.
 func (p *pusher) atOnce(ctx context.Context, r *reader) error {
 	seen := newTold()
-	var held heldCount
 	for {
-		batch, err := p.next(ctx, r, &held)
+		batch, err := p.next(ctx, r, true)
 		if err != nil {
 			return err
 		}
@@ -107,7 +109,7 @@ func (p *pusher) atOnce(ctx context.Context, r *reader) error {
 			if st.Sequence <= r.seq {
 				continue // done with others
 			}
-			if held.add(p.d, st) || !p.d.takes(&st.Event) || p.d.waits(&st.Event) {
+			if r.held.add(p.d, st) || !p.d.takes(&st.Event) || p.d.waits(&st.Event) {
 				r.pass(st.Sequence)
 				continue
 			}
@@ -119,7 +121,7 @@ func (p *pusher) atOnce(ctx context.Context, r *reader) error {
 				r.pass(st.Sequence)
 				continue
 			}
-			if err := p.deliver(ctx, r, st, seen, &held); err != nil {
+			if err := p.deliver(ctx, r, st, seen); err != nil {
 				return err
 			}
 		}
@@ -129,28 +131,42 @@ func (p *pusher) atOnce(ctx context.Context, r *reader) error {
 	}
 }
 
-// next reads on, and waits until there is something.
-func (p *pusher) next(ctx context.Context, r *reader, held *heldCount) ([]alert.Stored, error) {
+// next reads on, and waits until there is something; atOnce says meanwhile how
+// many were held back.
+func (p *pusher) next(ctx context.Context, r *reader, atOnce bool) ([]alert.Stored, error) {
 	for {
 		batch, err := p.cfg.Alerts.After(ctx, r.seq, readAhead)
 		if err != nil || len(batch) > 0 {
 			return batch, err
 		}
 		wait, cancel := ctx, context.CancelFunc(func() {})
-		due := held != nil && held.backlog > 0 && !p.d.machine()
+		due := atOnce && r.held.Backlog > 0 && !p.d.machine()
 		if due {
-			wait, cancel = context.WithDeadline(ctx, held.since.Add(heldLine))
+			say := r.held.Since.Add(heldLine)
+			if p.d.quiet != nil && p.d.quiet.covers(say) {
+				say = p.d.quiet.ends(say)
+			}
+			wait, cancel = context.WithDeadline(ctx, say)
 		}
+		if err := r.flush(ctx); err != nil {
+			cancel()
+			return nil, err
+		}
+		p.rest(r.name, true)
 		err = p.cfg.Alerts.Wait(wait, r.seq)
+		p.rest(r.name, false)
 		late := due && wait.Err() != nil && ctx.Err() == nil
 		cancel()
 		switch {
 		case late:
-			line := post{id: digestID(p.d.Name, "held", fmt.Sprint(r.seq)), kind: "held", headline: held.line(), page: p.d.page, at: time.Now()}
-			if _, err := p.send(ctx, line); err != nil {
+			line := post{id: digestID(p.d.Name, "held", fmt.Sprint(r.seq)), kind: "held", headline: r.held.line(), page: p.d.page, at: time.Now()}
+			if _, err := p.send(ctx, r, line); err != nil {
 				return nil, err
 			}
-			*held = heldCount{}
+			r.held = heldCount{}
+			if err := r.save(ctx, r.seq, time.Time{}); err != nil {
+				return nil, err
+			}
 		case err != nil:
 			return nil, err
 		}
@@ -158,29 +174,29 @@ func (p *pusher) next(ctx context.Context, r *reader, held *heldCount) ([]alert.
 }
 
 // deliver sends an alert, or, over the limit, all that wait.
-func (p *pusher) deliver(ctx context.Context, r *reader, st *alert.Stored, seen *told, held *heldCount) error {
+func (p *pusher) deliver(ctx context.Context, r *reader, st *alert.Stored, seen *told) error {
 	if p.d.machine() {
 		if wait := p.limiter.wait(time.Now()); !pause(ctx, wait) {
 			return ctx.Err()
 		}
 	} else if p.limiter.wait(time.Now()) > 0 {
-		return p.collect(ctx, r, seen, held)
+		return p.collect(ctx, r, seen)
 	}
 	msg := post{id: st.Event.ID, kind: "alert", event: &st.Event, messages: []message{newMessage(&st.Event, p.d)}, page: p.d.page, at: time.Now()}
-	if line := held.line(); line != "" {
+	if line := r.held.line(); line != "" {
 		msg.notes = append(msg.notes, line)
 	}
-	if _, err := p.send(ctx, msg); err != nil {
+	if _, err := p.send(ctx, r, msg); err != nil {
 		return err
 	}
 	seen.add(&st.Event)
-	*held = heldCount{}
+	r.held = heldCount{}
 	return r.save(ctx, st.Sequence, time.Time{})
 }
 
 // collect waits until the limit has room again, though never longer than
 // overLimit, and puts all that came meanwhile into one message.
-func (p *pusher) collect(ctx context.Context, r *reader, seen *told, held *heldCount) error {
+func (p *pusher) collect(ctx context.Context, r *reader, seen *told) error {
 	begin := time.Now()
 	for {
 		c, err := p.gather(ctx, r.seq, seen, func(e *alert.Event) bool { return !p.d.waits(e) })
@@ -189,7 +205,7 @@ func (p *pusher) collect(ctx context.Context, r *reader, seen *told, held *heldC
 		}
 		waited := time.Since(begin)
 		if waited >= overLimit || p.limiter.wait(time.Now()) == 0 || c.critical && p.limiter.since(time.Now()) >= betweenBursts {
-			return p.sendCollected(ctx, r, c, "", seen, held)
+			return p.sendCollected(ctx, r, c, "", seen)
 		}
 		if !pause(ctx, min(time.Second, overLimit-waited)) {
 			return ctx.Err()
@@ -239,21 +255,18 @@ func (p *pusher) gather(ctx context.Context, after uint64, seen *told, ok func(*
 	}
 }
 
-func (p *pusher) sendCollected(ctx context.Context, r *reader, c collected, headline string, seen *told, held *heldCount) error {
-	if held != nil {
-		c.held.join(held)
-	}
+func (p *pusher) sendCollected(ctx context.Context, r *reader, c collected, headline string, seen *told) error {
+	c.held.join(&r.held)
 	if len(c.events) > 0 {
-		if _, err := p.send(ctx, p.collection(c, headline)); err != nil {
+		if _, err := p.send(ctx, r, p.collection(c, headline)); err != nil {
 			return err
 		}
 		for i := range c.events {
 			seen.add(&c.events[i])
 		}
+		c.held = heldCount{}
 	}
-	if held != nil {
-		*held = heldCount{}
-	}
+	r.held = c.held
 	return r.save(ctx, c.through, time.Time{})
 }
 
@@ -284,7 +297,7 @@ func (p *pusher) collection(c collected, headline string) post {
 func (p *pusher) afterQuiet(ctx context.Context, r *reader) error {
 	seen := newTold()
 	for {
-		batch, err := p.next(ctx, r, nil)
+		batch, err := p.next(ctx, r, false)
 		if err != nil {
 			return err
 		}
@@ -320,14 +333,15 @@ func (p *pusher) morning(ctx context.Context, r *reader, st *alert.Stored, seen 
 			r.pass(st.Sequence)
 			return err
 		}
-		return p.deliver(ctx, r, st, seen, &heldCount{})
+		return p.deliver(ctx, r, st, seen)
 	}
 	now := time.Now()
 	c, err := p.gather(ctx, r.seq, seen, func(e *alert.Event) bool { return p.d.waits(e) && !p.d.quiet.ends(e.Time).After(now) })
 	if err != nil {
 		return err
 	}
-	return p.sendCollected(ctx, r, c, fmt.Sprintf("%d alerts from the quiet hours", len(c.events)+c.more), seen, nil)
+	c.held = heldCount{} // the other reader says it
+	return p.sendCollected(ctx, r, c, fmt.Sprintf("%d alerts from the quiet hours", len(c.events)+c.more), seen)
 }
 
 func (p *pusher) place(name string, seq uint64) {
@@ -336,10 +350,38 @@ func (p *pusher) place(name string, seq uint64) {
 	p.places[name] = seq
 }
 
+// rest notes whether a reader has done all that is stored.
+func (p *pusher) rest(name string, idle bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if idle {
+		p.idle[name] = true
+	} else {
+		delete(p.idle, name)
+	}
+}
+
+// fill puts into a reader's note what the destination said last.
+func (p *pusher) fill(n *note) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n.Delivered, n.Failing, n.Error = p.lastDelivered, p.failingSince, p.lastError
+}
+
+// recall takes from a note what another process, or an earlier one, was told.
+func (p *pusher) recall(n note) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n.Delivered.After(p.lastDelivered) || p.lastDelivered.IsZero() && p.failingSince.IsZero() {
+		p.lastDelivered, p.failingSince, p.lastError = n.Delivered, n.Failing, n.Error
+	}
+}
+
 func (p *pusher) forget(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.places, name)
+	delete(p.idle, name)
 }
 
 // test is a post that says what it is.

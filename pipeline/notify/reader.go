@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -10,23 +11,42 @@ import (
 	"newsmonitor/pipeline/alert"
 )
 
+// note is what a reader wants to find again beside its place, whichever
+// process goes on with it. Fields are only ever added.
+type note struct {
+	At        time.Time `json:"at,omitzero"`        // the hour up to which the digests are sent
+	Held      heldCount `json:"held,omitzero"`      // stored and not pushed, and not yet said
+	Delivered time.Time `json:"delivered,omitzero"` // the destination's last acknowledgement
+	Failing   time.Time `json:"failing,omitzero"`   // since then it takes nothing
+	Error     string    `json:"error,omitempty"`    // what it said last
+}
+
 // reader is a place in the stream that this process owns.
 type reader struct {
 	alerts  Alerts
 	name    string
 	seq     uint64
 	at      time.Time
+	held    heldCount
 	version uint64
 	saved   uint64
 	moved   func(uint64)
+	fill    func(*note) // puts in what the destination knows
 }
 
-func own(ctx context.Context, alerts Alerts, name string) (*reader, error) {
-	seq, at, version, err := alerts.Own(ctx, name)
+func own(ctx context.Context, alerts Alerts, name string) (*reader, note, error) {
+	var n note
+	seq, saved, version, err := alerts.Own(ctx, name)
 	if err != nil {
-		return nil, err
+		return nil, n, err
 	}
-	return &reader{alerts: alerts, name: name, seq: seq, at: at, version: version, saved: seq, moved: func(uint64) {}}, nil
+	if len(saved) > 0 {
+		if err := json.Unmarshal(saved, &n); err != nil {
+			return nil, n, fmt.Errorf("read the note of reader %s: %w", name, err)
+		}
+	}
+	return &reader{alerts: alerts, name: name, seq: seq, at: n.At, held: n.Held, version: version, saved: seq,
+		moved: func(uint64) {}, fill: func(*note) {}}, n, nil
 }
 
 // pass goes over what is not sent; the place is saved with the next send, or
@@ -45,9 +65,8 @@ func (r *reader) save(ctx context.Context, seq uint64, at time.Time) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
-		v, err := r.alerts.SavePlace(ctx, r.name, seq, at, r.version)
+		err := r.put(ctx, seq, at)
 		if err == nil {
-			r.version, r.seq, r.saved, r.at = v, seq, seq, at
 			r.moved(seq)
 			return nil
 		}
@@ -55,6 +74,32 @@ func (r *reader) save(ctx context.Context, seq uint64, at time.Time) error {
 			return err
 		}
 	}
+}
+
+// put is one attempt to save.
+func (r *reader) put(ctx context.Context, seq uint64, at time.Time) error {
+	n := note{At: at, Held: r.held}
+	r.fill(&n)
+	b, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	v, err := r.alerts.SavePlace(ctx, r.name, seq, b, r.version)
+	if err == nil {
+		r.version, r.seq, r.saved, r.at = v, seq, seq, at
+	}
+	return err
+}
+
+// remember saves what the destination said, where the reader stands. It
+// matters to people only, so that nothing but the fence is an error.
+func (r *reader) remember(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	if err := r.put(ctx, r.seq, r.at); isAhead(err) {
+		return err
+	}
+	return nil
 }
 
 func (r *reader) flush(ctx context.Context) error {
@@ -73,8 +118,11 @@ func (r *reader) release(ctx context.Context) {
 // heldCount counts alerts that are stored and not pushed, for the one line
 // that says so.
 type heldCount struct {
-	backlog, story, mute, flood int
-	since                       time.Time
+	Backlog int       `json:"backlog,omitempty"`
+	Story   int       `json:"story,omitempty"`
+	Mute    int       `json:"mute,omitempty"`
+	Flood   int       `json:"flood,omitempty"`
+	Since   time.Time `json:"since,omitzero"` // the first of them
 }
 
 // add counts an alert that is held back, and tells whether it is. Those that
@@ -86,8 +134,8 @@ func (h *heldCount) add(d *Destination, st *alert.Stored) bool {
 	if !d.takes(&st.Event) {
 		return true
 	}
-	if h.since.IsZero() {
-		h.since = time.Now()
+	if h.Since.IsZero() {
+		h.Since = time.Now()
 	}
 	reason := alert.FoldBacklog
 	if st.Event.Data.Folded != nil {
@@ -95,19 +143,22 @@ func (h *heldCount) add(d *Destination, st *alert.Stored) bool {
 	}
 	switch reason {
 	case alert.FoldStory:
-		h.story++
+		h.Story++
 	case alert.FoldMute:
-		h.mute++
+		h.Mute++
 	case alert.FoldFlood:
-		h.flood++
+		h.Flood++
 	default:
-		h.backlog++
+		h.Backlog++
 	}
 	return true
 }
 
 func (h *heldCount) join(o *heldCount) {
-	h.backlog, h.story, h.mute, h.flood = max(h.backlog, o.backlog), max(h.story, o.story), max(h.mute, o.mute), max(h.flood, o.flood)
+	h.Backlog, h.Story, h.Mute, h.Flood = h.Backlog+o.Backlog, h.Story+o.Story, h.Mute+o.Mute, h.Flood+o.Flood
+	if h.Since.IsZero() || !o.Since.IsZero() && o.Since.Before(h.Since) {
+		h.Since = o.Since
+	}
 }
 
 // line is "Not pushed: 12 from first polls, 3 that repeat a story", or "".
@@ -116,7 +167,7 @@ func (h *heldCount) line() string {
 	for _, c := range []struct {
 		n    int
 		text string
-	}{{h.backlog, "from feeds' first polls"}, {h.story, "that repeat a story"}, {h.mute, "muted"}, {h.flood, "from feeds that flooded"}} {
+	}{{h.Backlog, "from feeds' first polls"}, {h.Story, "that repeat a story"}, {h.Mute, "muted"}, {h.Flood, "from feeds that flooded"}} {
 		if c.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.text))
 		}

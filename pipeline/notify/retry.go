@@ -21,9 +21,13 @@ const (
 
 // send tries until the receiver has acknowledged the post, or finds it wrong
 // for good (delivered is false then), or ctx ends.
-func (p *pusher) send(ctx context.Context, msg post) (delivered bool, err error) {
-	p.sending.Lock()
-	defer p.sending.Unlock()
+func (p *pusher) send(ctx context.Context, r *reader, msg post) (delivered bool, err error) {
+	select {
+	case p.sending <- struct{}{}:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	defer func() { <-p.sending }()
 	for tries, wait := 1, time.Duration(0); ; tries++ {
 		err := p.attempt(ctx, msg)
 		if err == nil {
@@ -34,7 +38,11 @@ func (p *pusher) send(ctx context.Context, msg post) (delivered bool, err error)
 			return false, ctx.Err()
 		}
 		f := asFault(err)
-		p.failed(f)
+		if p.failed(f) {
+			if err := r.remember(ctx); err != nil {
+				return false, err
+			}
+		}
 		if f.message && tries >= messageTries {
 			p.pass(msg, f)
 			return false, nil
@@ -75,17 +83,20 @@ func (p *pusher) delivered(msg post) {
 	p.cfg.Log.Debug("pushed", "destination", p.d.Name, "kind", msg.kind, "id", msg.id)
 }
 
-func (p *pusher) failed(f *fault) {
+// failed tells whether the fault is news.
+func (p *pusher) failed(f *fault) bool {
 	p.metrics.failure(p.d, f.reason)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.failingSince.IsZero() || p.lastError != f.text {
+	news := p.failingSince.IsZero() || p.lastError != f.text
+	if news {
 		p.cfg.Log.Warn("a destination does not take its alerts; they wait", "destination", p.d.Name, "why", f.text)
 	}
 	if p.failingSince.IsZero() {
 		p.failingSince = time.Now()
 	}
 	p.lastError = f.text
+	return news
 }
 
 // pass gives a message up, aloud.

@@ -49,7 +49,7 @@ func testPosts(d *Destination) map[string]post {
 	e2.Time, e2.Data.Item.Published = at, at
 	p := &pusher{d: d, cfg: Config{Health: func() Health { return Health{Feeds: 121, Read: 118, Silent: []string{"mfa", "x"}} }}}
 	one := p.collection(collected{events: []alert.Event{e}}, "")
-	many := p.collection(collected{events: []alert.Event{e2, e}, more: 12, held: heldCount{story: 2}}, "")
+	many := p.collection(collected{events: []alert.Event{e2, e}, more: 12, held: heldCount{Story: 2}}, "")
 	p.d.digest = &schedule{at: []minute{450}, zone: d.zone}
 	full := p.digestPost(collected{events: []alert.Event{e2, e}}, at)
 	empty := p.digestPost(collected{}, at)

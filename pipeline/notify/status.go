@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"newsmonitor/pipeline/alert"
 )
 
 // States of a destination.
@@ -21,10 +23,10 @@ type Status struct {
 	Name          string    `json:"name"`
 	Service       string    `json:"service"`
 	State         string    `json:"state"`
-	LastDelivered time.Time `json:"last_delivered,omitzero"` // by this process
-	Undelivered   int       `json:"undelivered"`             // alerts that it takes and has not acknowledged
-	More          bool      `json:"more,omitempty"`          // at least so many
-	LastError     string    `json:"last_error,omitempty"`    // in words
+	LastDelivered time.Time `json:"last_delivered,omitzero"`
+	Undelivered   int       `json:"undelivered"`          // alerts that it takes and has not acknowledged
+	More          bool      `json:"more,omitempty"`       // at least so many
+	LastError     string    `json:"last_error,omitempty"` // in words
 	FailingSince  time.Time `json:"failing_since,omitzero"`
 	Passed        int       `json:"passed,omitempty"` // messages that it found wrong
 	Next          time.Time `json:"next,omitzero"`    // digest, or end of the quiet hours
@@ -58,7 +60,7 @@ func (p *pusher) status(ctx context.Context) Status {
 		s.State, s.Next = StateWaiting, p.d.quiet.ends(now)
 	}
 	for name, seq := range at {
-		n, more := p.count(ctx, seq, name == "notify-"+p.d.Name && p.d.digest == nil)
+		n, more := p.undelivered(ctx, name, seq, func(*alert.Event) {})
 		s.Undelivered += n
 		s.More = s.More || more
 	}
@@ -66,9 +68,11 @@ func (p *pusher) status(ctx context.Context) Status {
 	return s
 }
 
-// count is how many alerts after a place the reader there will send. Several
-// of one item count once as far as they stand together.
-func (p *pusher) count(ctx context.Context, seq uint64, atOnce bool) (n int, more bool) {
+// undelivered shows the alerts after a place that the reader there will send,
+// and counts them. Several of one item count once as far as they stand
+// together.
+func (p *pusher) undelivered(ctx context.Context, reader string, seq uint64, show func(*alert.Event)) (n int, more bool) {
+	atOnce := reader == "notify-"+p.d.Name && p.d.digest == nil
 	inside := newTold()
 	for read := 0; read < 4*maxUndelivered; {
 		batch, err := p.cfg.Alerts.After(ctx, seq, readAhead)
@@ -83,6 +87,7 @@ func (p *pusher) count(ctx context.Context, seq uint64, atOnce bool) (n int, mor
 				continue
 			}
 			inside.add(&st.Event)
+			show(&st.Event)
 			if n++; n == maxUndelivered {
 				return n, true
 			}

@@ -2,20 +2,21 @@ package notify
 
 import (
 	"context"
-	"slices"
+	"maps"
 	"time"
 
+	"newsmonitor/pipeline/alert"
 	"newsmonitor/pipeline/rule"
 )
 
 // waitingEvery is how often the metrics hear what waits.
 const waitingEvery = 15 * time.Second
 
-// waiting is what a destination has not acknowledged of what it should have at
-// once; what waits for its hour is not in it.
+// waiting is what a destination has not acknowledged of what it should have by
+// now.
 type waiting struct {
 	alerts   int
-	oldest   time.Time // zero when nothing waits
+	oldest   time.Time // since when it is due; zero when nothing waits
 	critical time.Time // of the critical ones
 }
 
@@ -24,13 +25,8 @@ func (n *Notifier) observe(ctx context.Context) {
 	tick := time.NewTicker(waitingEvery)
 	defer tick.Stop()
 	for {
-		n.mu.Lock()
-		running := slices.Clone(n.running)
-		n.mu.Unlock()
-		for _, p := range running {
-			if w, ok := p.waiting(ctx); ok {
-				n.metrics.waits(p.d, w)
-			}
+		for _, p := range n.now() {
+			n.metrics.waits(p.d, p.waiting(ctx, time.Now()))
 		}
 		select {
 		case <-ctx.Done():
@@ -40,43 +36,48 @@ func (n *Notifier) observe(ctx context.Context) {
 	}
 }
 
-// waiting is not ok when it cannot be told: another process serves the
-// destination, or the store does not answer.
-func (p *pusher) waiting(ctx context.Context) (w waiting, ok bool) {
-	if p.d.Disabled != "" || p.d.digest != nil {
-		return w, true
-	}
+// waiting is zero where another process serves the destination. What waits
+// for its hour counts from that hour on.
+func (p *pusher) waiting(ctx context.Context, now time.Time) (w waiting) {
 	p.mu.Lock()
-	seq, mine := p.places["notify-"+p.d.Name]
-	p.mu.Unlock()
-	if !mine {
-		return w, true
+	at := maps.Clone(p.places)
+	for name := range p.idle {
+		delete(at, name) // it has done all: nothing to read
 	}
+	p.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, waitingEvery)
 	defer cancel()
-	for read := 0; read < 4*maxUndelivered; {
-		batch, err := p.cfg.Alerts.After(ctx, seq, readAhead)
-		if err != nil {
-			return w, false
-		}
-		if len(batch) == 0 {
-			break
-		}
-		read += len(batch)
-		for i := range batch {
-			st := &batch[i]
-			seq = st.Sequence
-			if heldBack(st) || !p.d.takes(&st.Event) || p.d.waits(&st.Event) {
-				continue
+	for name, seq := range at {
+		p.undelivered(ctx, name, seq, func(e *alert.Event) {
+			due := p.due(e)
+			if due.After(now) {
+				return
 			}
 			w.alerts++
-			if w.oldest.IsZero() {
-				w.oldest = st.Event.Time
+			w.oldest = earlier(w.oldest, due)
+			if e.Severity == rule.Critical {
+				w.critical = earlier(w.critical, due)
 			}
-			if w.critical.IsZero() && st.Event.Severity == rule.Critical {
-				w.critical = st.Event.Time
-			}
-		}
+		})
 	}
-	return w, true
+	return w
+}
+
+// due is when an alert should reach its people: at once, or when the quiet
+// hours end, or with the next digest.
+func (p *pusher) due(e *alert.Event) time.Time {
+	switch {
+	case p.d.digest != nil:
+		return p.d.digest.next(e.Time)
+	case p.d.waits(e):
+		return p.d.quiet.ends(e.Time)
+	}
+	return e.Time
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -198,5 +199,35 @@ func (s *Store) observe(ctx context.Context) {
 	s.metrics.oldest.DeleteLabelValues("raise")
 	if !r.Oldest.IsZero() {
 		s.metrics.oldest.WithLabelValues("raise").Set(float64(r.Oldest.UnixMilli()) / 1e3)
+	}
+	s.observePushed(ctx)
+}
+
+// observePushed does so for the readers of ALERTS that this process owns.
+func (s *Store) observePushed(ctx context.Context) {
+	keys, err := s.readers.ListKeys(ctx)
+	if err != nil {
+		return
+	}
+	defer func() { _ = keys.Stop() }()
+	for name := range keys.Keys() {
+		if !strings.HasPrefix(name, "notify-") {
+			continue
+		}
+		at, _, err := s.loadPlace(ctx, name)
+		if err == nil && at.Owner != s.opts.Owner {
+			s.metrics.lag.DeleteLabelValues(name)
+			s.metrics.oldest.DeleteLabelValues(name)
+			continue
+		}
+		n, oldest, err := s.Alerts().Behind(ctx, name)
+		if err != nil {
+			continue
+		}
+		s.metrics.lag.WithLabelValues(name).Set(float64(n))
+		s.metrics.oldest.DeleteLabelValues(name)
+		if !oldest.IsZero() {
+			s.metrics.oldest.WithLabelValues(name).Set(float64(oldest.UnixMilli()) / 1e3)
+		}
 	}
 }

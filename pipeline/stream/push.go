@@ -14,16 +14,15 @@ import (
 
 // pushPlace is the place of a reader that works in its own time: it may hold
 // still for hours although there is something to read, so that only its
-// owner's death frees it. At is the hour up to which its work by the clock is
-// done.
+// owner's death frees it. Note is the reader's own.
 type pushPlace struct {
 	place
-	At time.Time `json:"at,omitzero"`
+	Note json.RawMessage `json:"note,omitempty"`
 }
 
 // Own waits until no other living process has the reader, takes it and returns
 // its place. A new reader begins at the stream's end, and that is saved.
-func (a *Alerts) Own(ctx context.Context, reader string) (seq uint64, at time.Time, version uint64, err error) {
+func (a *Alerts) Own(ctx context.Context, reader string) (seq uint64, note json.RawMessage, version uint64, err error) {
 	s := a.s
 	for said := false; ; {
 		var p pushPlace
@@ -32,11 +31,11 @@ func (a *Alerts) Own(ctx context.Context, reader string) (seq uint64, at time.Ti
 		case errors.Is(err, jetstream.ErrKeyNotFound):
 			version = 0
 		case err != nil:
-			return 0, at, 0, fmt.Errorf("read the place of reader %s: %w", reader, err)
+			return 0, nil, 0, fmt.Errorf("read the place of reader %s: %w", reader, err)
 		default:
 			version = e.Revision()
 			if err := json.Unmarshal(e.Value(), &p); err != nil {
-				return 0, at, 0, fmt.Errorf("read the place of reader %s: %w", reader, err)
+				return 0, nil, 0, fmt.Errorf("read the place of reader %s: %w", reader, err)
 			}
 		}
 		if version > 0 && p.Owner != "" && p.Owner != s.opts.Owner && s.alive(ctx, p.Owner) {
@@ -46,13 +45,13 @@ func (a *Alerts) Own(ctx context.Context, reader string) (seq uint64, at time.Ti
 				said = true
 			}
 			if !pause(ctx, time.Second) {
-				return 0, at, 0, ctx.Err()
+				return 0, nil, 0, ctx.Err()
 			}
 			continue
 		}
 		info, err := s.alerts.Info(ctx)
 		if err != nil {
-			return 0, at, 0, fmt.Errorf("read the state of %s: %w", s.names.alerts, err)
+			return 0, nil, 0, fmt.Errorf("read the state of %s: %w", s.names.alerts, err)
 		}
 		switch last := info.State.LastSeq; {
 		case version == 0:
@@ -61,21 +60,21 @@ func (a *Alerts) Own(ctx context.Context, reader string) (seq uint64, at time.Ti
 			s.log.Error("the stream ends before the reader's place: messages were lost", "reader", reader, "place", p.Sequence, "last", last)
 			p.Sequence = last
 		}
-		v, err := a.SavePlace(ctx, reader, p.Sequence, p.At, version)
+		v, err := a.SavePlace(ctx, reader, p.Sequence, p.Note, version)
 		if errors.Is(err, alert.ErrAhead) {
 			continue // somebody was faster
 		}
 		if err != nil {
-			return 0, at, 0, err
+			return 0, nil, 0, err
 		}
 		s.metrics.active.WithLabelValues(reader).Set(1)
-		return p.Sequence, p.At, v, nil
+		return p.Sequence, p.Note, v, nil
 	}
 }
 
 // SavePlace moves a place that still has the version.
-func (a *Alerts) SavePlace(ctx context.Context, reader string, seq uint64, at time.Time, version uint64) (uint64, error) {
-	return a.putPlace(ctx, reader, pushPlace{place{seq, a.s.opts.Owner}, at}, version)
+func (a *Alerts) SavePlace(ctx context.Context, reader string, seq uint64, note json.RawMessage, version uint64) (uint64, error) {
+	return a.putPlace(ctx, reader, pushPlace{place{seq, a.s.opts.Owner}, note}, version)
 }
 
 func (a *Alerts) putPlace(ctx context.Context, reader string, p pushPlace, version uint64) (uint64, error) {
@@ -170,6 +169,37 @@ func (a *Alerts) Wait(ctx context.Context, seq uint64) error {
 		return nil
 	}
 	return err
+}
+
+// Behind is how many stored messages of ALERTS stand after a reader's place,
+// told or not, and when the first of them was stored.
+func (a *Alerts) Behind(ctx context.Context, reader string) (n uint64, oldest time.Time, err error) {
+	at, version, err := a.s.loadPlace(ctx, reader)
+	if err != nil || version == 0 {
+		return 0, oldest, err
+	}
+	c, err := a.s.alerts.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: a.told(), HeadersOnly: true,
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: at.Sequence + 1, InactiveThreshold: 30 * time.Second})
+	if err != nil {
+		return 0, oldest, fmt.Errorf("read stream %s: %w", a.s.names.alerts, err)
+	}
+	info, err := c.Info(ctx)
+	if err != nil {
+		return 0, oldest, fmt.Errorf("read stream %s: %w", a.s.names.alerts, err)
+	}
+	defer func() { _ = a.s.js.DeleteConsumer(context.WithoutCancel(ctx), a.s.names.alerts, info.Name) }()
+	if n = info.NumPending; n == 0 {
+		return 0, oldest, nil
+	}
+	m, err := c.Next(jetstream.FetchMaxWait(5 * time.Second))
+	if err != nil {
+		return n, oldest, fmt.Errorf("read stream %s: %w", a.s.names.alerts, err)
+	}
+	meta, err := m.Metadata()
+	if err != nil {
+		return n, oldest, err
+	}
+	return n, meta.Timestamp, nil
 }
 
 func (a *Alerts) told() []string {
