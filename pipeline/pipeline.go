@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -131,6 +132,8 @@ type Summary struct {
 	poll.Summary
 	Alerts uint64 `json:"alerts"`
 	Folded uint64 `json:"folded"`
+
+	Unpushed []string `json:"-"` // what destinations have not taken, in words
 }
 
 // Once asks each feed once and raises what is new, then stops: for cron jobs,
@@ -141,6 +144,7 @@ func (m *Monitor) Once(ctx context.Context) (Summary, error) {
 	defer stop()
 	g.Go(func() error { return m.desk.Run(work) })
 	g.Go(func() error { return m.raiser.Run(work) })
+	g.Go(func() error { return m.pusher.Run(work) })
 	var s Summary
 	g.Go(func() (err error) {
 		defer stop()
@@ -149,7 +153,11 @@ func (m *Monitor) Once(ctx context.Context) (Summary, error) {
 		}
 		late, cancel := context.WithTimeout(work, time.Minute)
 		defer cancel()
-		return m.caughtUp(late)
+		if err := m.caughtUp(late); err != nil {
+			return err
+		}
+		s.Unpushed = m.pushed(late)
+		return nil
 	})
 	err := g.Wait()
 	s.Alerts, s.Folded = m.raiser.Metrics.Raised()
@@ -166,6 +174,33 @@ func (m *Monitor) caughtUp(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the raiser, which is %d items behind: %w", r.Lag, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// pushed returns when each destination that pushes at once has all alerts, or
+// when ctx ends, and says which have not.
+func (m *Monitor) pushed(ctx context.Context) (behind []string) {
+	for {
+		behind = behind[:0]
+		for _, reader := range m.pusher.Prompt() {
+			if n, _, err := m.store.Alerts().Behind(context.WithoutCancel(ctx), reader); err != nil || n > 0 {
+				behind = append(behind, reader)
+			}
+		}
+		if len(behind) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			var text []string
+			for _, d := range m.pusher.Status(context.WithoutCancel(ctx)) {
+				if slices.Contains(behind, "notify-"+d.Name) {
+					text = append(text, d.Name+": "+d.Text)
+				}
+			}
+			return text
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -207,6 +207,9 @@ func (c *runCmd) once(ctx context.Context, t terminal, m *pipeline.Monitor) erro
 	if err != nil {
 		return err
 	}
+	for _, text := range sum.Unpushed {
+		fmt.Fprintln(t.err, "not all pushed to", text)
+	}
 	if c.JSON {
 		if err := json.NewEncoder(t.out).Encode(sum); err != nil {
 			return err
