@@ -2,9 +2,12 @@ package pipeline
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"newsmonitor/pipeline/alert"
@@ -32,7 +35,7 @@ func (m *Monitor) newWeb() (*web.Server, error) {
 		Alerts: alertLog{m.store.Alerts()}, Revisions: m.store.Items().Revisions,
 		Query: m.query, Feeds: m.feeds, Rules: m.rules, Status: m.status, Ready: m.store.Ready, Backup: m.store.Backup,
 		Desk: desk{m.desk, m.Config}, Acks: m.desk.Acked,
-		Pushed: m.destinations, Metrics: m.registry, Log: m.log,
+		Pushed: m.destinations, TestPush: m.testPush, Metrics: m.registry, Log: m.log,
 	})
 	if err != nil {
 		return nil, err
@@ -107,6 +110,14 @@ func (m *Monitor) health() (h notify.Health) {
 		h.Feeds++
 	}
 	return h
+}
+
+func (m *Monitor) testPush(ctx context.Context, name string) (string, error) {
+	service, err := m.pusher.Test(ctx, name)
+	if errors.Is(err, notify.ErrUnknown) {
+		return "", fmt.Errorf("%w%s", web.ErrNoDestination, strings.TrimPrefix(err.Error(), notify.ErrUnknown.Error()))
+	}
+	return service, err
 }
 
 func (m *Monitor) destinations(ctx context.Context) []web.Destination {

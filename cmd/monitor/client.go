@@ -51,8 +51,25 @@ func (s server) get(ctx context.Context, path string, into any) error {
 	return nil
 }
 
+// post asks for something to be done and decodes the answer.
+func (s server) post(ctx context.Context, path string, into any) error {
+	body, err := s.do(ctx, http.MethodPost, path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	if err := json.NewDecoder(body).Decode(into); err != nil {
+		return fmt.Errorf("read the answer of %s: not a newsmonitor? %w", s.Server, err)
+	}
+	return nil
+}
+
 func (s server) open(ctx context.Context, path string) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(s.Server, "/")+path, nil)
+	return s.do(ctx, http.MethodGet, path)
+}
+
+func (s server) do(ctx context.Context, method, path string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(s.Server, "/")+path, nil)
 	if err != nil {
 		return nil, misuse("--server %q: %w", s.Server, err)
 	}

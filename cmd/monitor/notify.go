@@ -4,55 +4,59 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
+	"net/url"
 
 	"newsmonitor/pipeline/notify"
-	"newsmonitor/pipeline/problem"
 )
 
 type notifyCmd struct {
 	Test notifyTestCmd `cmd:"" help:"Send one test message to a destination."`
 }
 
-// notifyTestCmd sends by itself, from the file: it needs no daemon, and shows
-// what the daemon would do with the same file and secrets.
+// notifyTestCmd asks the daemon, whose file, secrets and network are those
+// that count; with a file it sends by itself, before a daemon uses that file.
 type notifyTestCmd struct {
-	Notify string `placeholder:"FILE" help:"The file of destinations."`
+	server
+	Notify string `placeholder:"FILE" env:"-" help:"Send by yourself, from this file of destinations, without a daemon."`
 	Name   string `arg:"" help:"The destination's name in the file."`
 }
 
 func (notifyTestCmd) Help() string {
 	return `Exit code 0 when the receiver has taken the message, 1 when it has not, with what it said.
-Nothing is tried twice.
+The daemon sends it, past the destination's filters, quiet hours and limits. Nothing is tried twice.
 
-Example:
+Examples:
+    monitor notify test duty
     monitor notify test duty --notify /etc/monitor/notify.yaml`
 }
 
 func (c *notifyTestCmd) Run(ctx context.Context, t terminal) error {
-	if c.Notify == "" {
-		return misuse("notify test: name the file of destinations with --notify FILE")
+	if c.Notify != "" {
+		return c.fromFile(ctx, t)
 	}
+	var sent struct{ Name, Service string }
+	if err := c.post(ctx, "/api/v1/destinations/"+url.PathEscape(c.Name)+"/test", &sent); err != nil {
+		return err
+	}
+	return c.taken(t, sent.Name, sent.Service)
+}
+
+func (c *notifyTestCmd) fromFile(ctx context.Context, t terminal) error {
 	ds, problems := notify.Load(c.Notify, notify.Known{})
 	if len(problems.Errors()) > 0 {
 		return fmt.Errorf("the file of destinations has problems:\n%w", problems)
 	}
-	i := slices.IndexFunc(ds, func(d *notify.Destination) bool { return d.Name == c.Name })
-	if i < 0 {
-		var names []string
-		for _, d := range ds {
-			names = append(names, d.Name)
-		}
-		hint := "there are " + strings.Join(names, ", ")
-		if n := problem.Nearest(c.Name, names); n != "" {
-			hint = fmt.Sprintf("did you mean %q?", n)
-		}
-		return misuse("%s has no destination %q: %s", c.Notify, c.Name, hint)
+	d, err := notify.Named(ds, c.Name)
+	if err != nil {
+		return misuse("%s: %w", c.Notify, err)
 	}
-	if err := notify.Test(ctx, ds[i], slog.New(slog.DiscardHandler)); err != nil {
-		return fmt.Errorf("%s (%s): %w", ds[i].Name, ds[i].Service, err)
+	if err := notify.Test(ctx, d, slog.New(slog.DiscardHandler)); err != nil {
+		return fmt.Errorf("%s (%s): %w", d.Name, d.Service, err)
 	}
-	_, err := fmt.Fprintf(t.out, "%s (%s) has taken the test message\n", ds[i].Name, ds[i].Service)
+	return c.taken(t, d.Name, d.Service)
+}
+
+func (*notifyTestCmd) taken(t terminal, name, service string) error {
+	_, err := fmt.Fprintf(t.out, "%s (%s) has taken the test message\n", safe(name), safe(service))
 	return err
 }

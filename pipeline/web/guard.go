@@ -27,7 +27,8 @@ func changes(method, p string) bool {
 	switch method {
 	case http.MethodPost:
 		return p == "/login" || p == "/api/v1/mutes" || strings.HasPrefix(p, "/desk/") ||
-			strings.HasPrefix(p, "/api/v1/alerts/") && strings.HasSuffix(p, "/ack")
+			strings.HasPrefix(p, "/api/v1/alerts/") && strings.HasSuffix(p, "/ack") ||
+			strings.HasPrefix(p, "/api/v1/destinations/") && strings.HasSuffix(p, "/test")
 	case http.MethodDelete:
 		return strings.HasPrefix(p, "/api/v1/mutes/")
 	}

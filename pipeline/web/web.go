@@ -48,6 +48,7 @@ type Config struct {
 	Rules     func() []RuleInfo
 	Backup    func(context.Context, io.Writer) error // may be nil
 	Status    func() Status
+	TestPush  func(ctx context.Context, name string) (service string, err error) // sends a test message; may be nil
 	Pushed    func(ctx context.Context) []Destination                            // where alerts are pushed
 	Revisions func(ctx context.Context, feedID, key string) ([]feed.Item, error) // of an item, oldest first
 	Acks      func(alertID string) (alert.Ack, bool)                             // who has seen it
@@ -225,6 +226,7 @@ func (s *Server) routes() http.Handler {
 		{"api_why", "GET /api/v1/why", s.why},
 		{"api_desk", "GET /api/v1/mutes", s.listMutes},
 		{"api_desk", "POST /api/v1/mutes", s.postMute},
+		{"api_destinations", "POST /api/v1/destinations/{name}/test", s.testPush},
 		{"api_desk", "DELETE /api/v1/mutes/{id}", s.deleteMute},
 		{"api_desk", "POST /api/v1/alerts/{id}/ack", s.postAck},
 		{"api_status", "GET /api/v1/status", s.getStatus},
