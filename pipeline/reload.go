@@ -114,6 +114,9 @@ func (m *Monitor) use(config, old *Config) {
 	m.config.Store(config)
 	debug.FreeOSMemory() // compiling leaves as much garbage as the rules are large
 	m.catalogue()
+	if m.settings.NATS != "" {
+		m.store.Runs(config.hash())
+	}
 	channels, rules := slugs(config)
 	m.raiser.Metrics.Expect(channels, rules)
 	m.pusher.Update(config.Pushed)

@@ -2,6 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
@@ -150,3 +153,19 @@ func (m *Monitor) nodes(ctx context.Context) []web.NodeStatus {
 
 // viewLimit is how long a view of the store may take.
 const viewLimit = 5 * time.Second
+
+// hash is equal for replicas that watch the same feeds and look for the same.
+func (c *Config) hash() string {
+	h := sha256.New()
+	e := json.NewEncoder(h) // writing to a hash cannot fail
+	for _, f := range c.Feeds {
+		_ = e.Encode(f)
+	}
+	for _, r := range c.Rules.Rules() {
+		_ = e.Encode([]string{r.Channel, r.ID, r.Version, string(r.Severity), r.Disabled})
+	}
+	for _, v := range c.Rules.Voices() {
+		_ = e.Encode(v)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}

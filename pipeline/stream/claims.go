@@ -18,10 +18,10 @@ func (l *Leases) join(ctx context.Context) (err error) {
 	if l.node != 0 {
 		return nil
 	}
-	l.node, err = l.create(ctx, "node."+l.s.opts.Owner, l.self)
+	l.node, err = l.create(ctx, "node."+l.s.opts.Owner, l.self())
 	if errors.Is(err, errTaken) {
 		// Ours, from before the connection was lost: nobody else has our id.
-		l.node, err = l.renew(ctx, "node."+l.s.opts.Owner, l.self, 0)
+		l.node, err = l.renewNode(ctx, 0)
 	}
 	if err == nil {
 		l.nodes[l.s.opts.Owner] = true
@@ -98,7 +98,7 @@ func (l *Leases) surplus() (leaving []int) {
 // does not answer.
 func (l *Leases) renewAll(ctx context.Context) error {
 	if l.node != 0 {
-		revision, err := l.renew(ctx, "node."+l.s.opts.Owner, l.self, l.node)
+		revision, err := l.renewNode(ctx, l.node)
 		switch {
 		case err == nil:
 			l.node = revision
@@ -120,7 +120,7 @@ func (l *Leases) renewAll(ctx context.Context) error {
 		g.Go(func() error {
 			sent := time.Now()
 			key, value := "s."+strconv.Itoa(shard), []byte(l.s.opts.Owner)
-			revision, err := l.renew(ctx, key, value, revision)
+			revision, err := l.renew(ctx, key, value, revision, func(v []byte) bool { return string(v) == string(value) })
 			if errors.Is(err, jetstream.ErrKeyNotFound) {
 				// Lapsed, or the bucket was made anew: first come, first served.
 				revision, err = l.create(ctx, key, value)
@@ -141,9 +141,14 @@ func (l *Leases) renewAll(ctx context.Context) error {
 	return g.Wait()
 }
 
+// renewNode writes our node key again; whatever it says, nobody else has our id.
+func (l *Leases) renewNode(ctx context.Context, revision uint64) (uint64, error) {
+	return l.renew(ctx, "node."+l.s.opts.Owner, l.self(), revision, func([]byte) bool { return true })
+}
+
 // renew writes a key again if it is still ours. The client's Update would drop
 // its time to live.
-func (l *Leases) renew(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
+func (l *Leases) renew(ctx context.Context, key string, value []byte, revision uint64, ours func([]byte) bool) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.TTL/5)
 	defer cancel()
 	for {
@@ -162,7 +167,7 @@ func (l *Leases) renew(ctx context.Context, key string, value []byte, revision u
 		switch {
 		case err != nil:
 			return 0, fmt.Errorf("read lease %s: %w", key, err)
-		case string(e.Value()) != string(value):
+		case !ours(e.Value()):
 			return 0, errTaken
 		case e.Revision() == revision:
 			return 0, fmt.Errorf("renew lease %s: a copy of the bucket is behind", key)

@@ -2,12 +2,10 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"log/slog"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,8 +41,7 @@ type Leases struct {
 	TTL    time.Duration             // of a key; tests make it short
 	Settle func(ctx context.Context) // returns when the work on shards that were taken away has ended; may be nil
 
-	s    *Store
-	self []byte // value of our node key
+	s *Store
 
 	mu   sync.Mutex // guards what follows
 	own  map[int]*lease
@@ -58,8 +55,10 @@ type Leases struct {
 	holders  map[int]string
 	settling bool
 	warned   bool
-	made     time.Time // the bucket that we know
-	lately   time.Time // when the watch last showed us something
+	made     time.Time         // the bucket that we know
+	lately   time.Time         // when the watch last showed us something
+	configs  map[string]string // of each process, by id
+	apart    apart
 }
 
 type lease struct {
@@ -70,14 +69,7 @@ type lease struct {
 
 // Leases of this process. It holds nothing before Run.
 func (s *Store) Leases() *Leases {
-	host, _ := os.Hostname()
-	self, _ := json.Marshal(nodeValue{host, os.Getpid()})
-	return &Leases{TTL: leaseTTL, s: s, self: self, own: map[int]*lease{}}
-}
-
-type nodeValue struct {
-	Host string `json:"host"`
-	PID  int    `json:"pid"`
+	return &Leases{TTL: leaseTTL, s: s, own: map[int]*lease{}}
 }
 
 // Held are the shards that are ours now.
@@ -177,7 +169,7 @@ func (l *Leases) session(ctx context.Context, tell func()) error {
 		return fmt.Errorf("watch the leases: %w", err)
 	}
 	defer func() { _ = watch.Stop() }()
-	l.nodes, l.holders, l.lately = map[string]bool{}, map[int]string{}, time.Now()
+	l.nodes, l.holders, l.configs, l.lately = map[string]bool{}, map[int]string{}, map[string]string{}, time.Now()
 	settled := make(chan []int, 1)
 	var settlers sync.WaitGroup
 	defer settlers.Wait()
@@ -235,6 +227,7 @@ func (l *Leases) session(ctx context.Context, tell func()) error {
 			continue
 		}
 		act = false
+		l.compare(time.Now())
 		if err := l.join(ctx); err != nil {
 			return err
 		}
@@ -281,6 +274,7 @@ func (l *Leases) note(e jetstream.KeyValueEntry) bool {
 	put := e.Operation() == jetstream.KeyValuePut
 	if id, ok := strings.CutPrefix(e.Key(), "node."); ok {
 		known := l.nodes[id]
+		l.hear(id, e)
 		if put {
 			l.nodes[id] = true
 			return !known

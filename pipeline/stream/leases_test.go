@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 // external is somebody else's NATS server, which can be stopped and started.
@@ -345,5 +346,36 @@ func TestLeasesSettle(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestConfigMismatch: replicas that run other feeds or rules notice each other,
+// and notice when they agree again.
+func TestConfigMismatch(t *testing.T) {
+	t.Parallel()
+	x := startExternal(t)
+	r := &registry{t: t, held: map[string][]int{}, wake: make(chan struct{}, 1)}
+	a, b := startReplica(t, x.ns.ClientURL(), "a", r), startReplica(t, x.ns.ClientURL(), "b", r)
+	agree := func(want float64) {
+		t.Helper()
+		for start := time.Now(); time.Since(start) < 30*time.Second; pause(t.Context(), 20*time.Millisecond) {
+			if testutil.ToFloat64(a.metrics.mismatch) == want && testutil.ToFloat64(b.metrics.mismatch) == want {
+				return
+			}
+		}
+		t.Errorf("monitor_config_mismatch is %v and %v, want %v", testutil.ToFloat64(a.metrics.mismatch), testutil.ToFloat64(b.metrics.mismatch), want)
+	}
+	a.Runs("one")
+	b.Runs("two")
+	agree(1)
+	a.Runs("two")
+	agree(0)
+	b.Runs("three")
+	agree(1)
+	b.stop() // its word goes with it
+	for start := time.Now(); testutil.ToFloat64(a.metrics.mismatch) != 0; pause(t.Context(), 20*time.Millisecond) {
+		if time.Since(start) > 30*time.Second {
+			t.Fatal("a still differs from one that is gone")
+		}
 	}
 }

@@ -29,6 +29,7 @@ type metrics struct {
 	damaged    *prometheus.GaugeVec
 	panics     prometheus.Counter
 	shards     prometheus.Gauge
+	mismatch   prometheus.Gauge
 	stateSize  prometheus.Gauge
 	stateErrs  prometheus.Counter
 }
@@ -68,6 +69,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Bytes that the feeds' states and the readers' places take in the store."}),
 		stateErrs: f.NewCounter(prometheus.CounterOpts{Name: "monitor_state_write_errors_total",
 			Help: "Feeds' states and readers' places that could not be saved; they are tried again."}),
+		mismatch: f.NewGauge(prometheus.GaugeOpts{Name: "monitor_config_mismatch",
+			Help: "Whether another replica runs other feeds or rules than this one."}),
 		panics: f.NewCounter(prometheus.CounterOpts{Name: "monitor_panics_total", Help: "Messages on which the code panicked."}),
 	}
 	for _, r := range []string{"stored", "refused", "error"} {

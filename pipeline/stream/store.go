@@ -70,7 +70,8 @@ type Store struct {
 	desk    jetstream.KeyValue
 	leases  atomic.Pointer[jetstream.KeyValue] // made anew when an external server forgot it
 
-	leasesMade time.Time // when the bucket was made, by the server's clock
+	config     atomic.Pointer[string] // what our feeds and rules hash to
+	leasesMade time.Time              // when the bucket was made, by the server's clock
 	metrics    *metrics
 	log        *slog.Logger
 	closing    atomic.Bool
