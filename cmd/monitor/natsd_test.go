@@ -24,6 +24,7 @@ func natsd() {
 	conf := flag.String("config", "", "")
 	cluster := flag.String("cluster", "", "host:port for the other servers")
 	routes := flag.String("routes", "", "")
+	exact := flag.String("c", "", "a configuration that is all there is, as of the real nats-server")
 	flag.Parse()
 	so := &natsserver.Options{}
 	if *conf != "" {
@@ -32,6 +33,16 @@ func natsd() {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+	}
+	if *exact != "" {
+		var err error
+		if so, err = natsserver.ProcessConfigFile(*exact); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		so.NoSigs = true
+		serveNATS(so)
+		return
 	}
 	host, port, _ := net.SplitHostPort(*addr)
 	so.Host, so.ServerName, so.JetStream, so.StoreDir, so.SyncAlways, so.NoSigs = host, *name, true, *dir, true, true
@@ -46,6 +57,10 @@ func natsd() {
 			so.Routes = append(so.Routes, &url.URL{Scheme: "nats", Host: r})
 		}
 	}
+	serveNATS(so)
+}
+
+func serveNATS(so *natsserver.Options) {
 	ns, err := natsserver.NewServer(so)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -63,6 +78,7 @@ func natsd() {
 // natsServer is a running natsd.
 type natsServer struct {
 	args []string
+	env  []string
 	addr string
 	cmd  *exec.Cmd
 }
@@ -73,11 +89,11 @@ func (s *natsServer) url() string { return "nats://" + s.addr }
 func (s *natsServer) start(t *testing.T) {
 	t.Helper()
 	args := s.args
-	if s.addr != "" {
+	if s.addr != "" && args[0] != "-c" {
 		args = append(args[:len(args):len(args)], "-addr", s.addr)
 	}
 	s.cmd = exec.Command("nats-server", args...)
-	s.cmd.Stderr = os.Stderr
+	s.cmd.Stderr, s.cmd.Env = os.Stderr, append(os.Environ(), s.env...)
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
