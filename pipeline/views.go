@@ -95,7 +95,14 @@ func (m *Monitor) feeds() []web.FeedStatus {
 
 // health is what a digest says of the watch.
 func (m *Monitor) health() (h notify.Health) {
-	for _, st := range m.poller.Snapshot() {
+	ctx, cancel := context.WithTimeout(context.Background(), viewLimit)
+	defer cancel()
+	if active, err := m.desk.Mutes(ctx); err == nil {
+		for _, a := range active {
+			h.Mutes = append(h.Mutes, notify.Mute{Mute: a.Mute, Held: a.Held})
+		}
+	}
+	for _, st := range m.feedStates(ctx) {
 		switch st.State {
 		case poll.StateDisabled:
 			continue

@@ -87,7 +87,7 @@ func teams(_ *Destination, p post, address, _ string) (request, error) {
 		}
 		body = append(body, block(m.when, object{"isSubtle": true}))
 		for _, s := range m.also {
-			body = append(body, block("also: "+s, object{"isSubtle": true}))
+			body = append(body, block(s, object{"isSubtle": true}))
 		}
 		if m.link != "" {
 			actions = append(actions, open("Read it", m.link))

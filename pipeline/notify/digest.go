@@ -62,9 +62,33 @@ func (p *pusher) digestPost(c collected, due time.Time) post {
 		out.notes = append(out.notes, line)
 	}
 	if p.cfg.Health != nil {
-		out.notes = append(out.notes, p.cfg.Health().line())
+		h := p.cfg.Health()
+		out.notes = append(out.notes, h.line())
+		for _, m := range first(h.Mutes, maxMutes) {
+			out.mutes = append(out.mutes, m.line(p.d.zone))
+		}
+		if n := len(h.Mutes) - maxMutes; n > 0 {
+			out.mutes = append(out.mutes, fmt.Sprintf("and %d more mutes", n))
+		}
 	}
 	return out
+}
+
+const maxMutes = 20 // that a digest names
+
+// line is "Muted until 24 Nov 09:00 CET: channel norms, by lee: too loud. 12
+// alerts held back."
+func (m *Mute) line(zone *time.Location) string {
+	kind, value := m.Scope.Is()
+	held := fmt.Sprintf("%d alerts held back", m.Held)
+	if m.Held == 1 {
+		held = "1 alert held back"
+	}
+	if m.Critical {
+		held += ", critical ones too"
+	}
+	return fmt.Sprintf("Muted until %s: %s %s, by %s: %s. %s.", m.Until.In(zone).Format("2 Jan 15:04 MST"), kind, oneLine(value, 60),
+		oneLine(m.By, 80), strings.TrimRight(oneLine(m.Reason, 200), "."), held)
 }
 
 // line is "118 of 121 feeds read; silent: a, b; failing: c".

@@ -150,6 +150,12 @@ func letterText(d *Destination, p post) string {
 	if p.kind != "alert" {
 		b.WriteString(p.headline + "\n" + strings.Repeat("=", min(len([]rune(p.headline)), 72)) + "\n\n")
 	}
+	for _, l := range p.mutes {
+		b.WriteString("! " + l + "\n")
+	}
+	if len(p.mutes) > 0 {
+		b.WriteByte('\n')
+	}
 	for _, s := range sections(p) {
 		if p.kind != "alert" {
 			b.WriteString(strings.ToUpper(s.Channel) + "\n\n")
@@ -179,7 +185,7 @@ func letterText(d *Destination, p post) string {
 				fmt.Fprintf(&b, "    %s\n", m.Link)
 			}
 			for _, a := range m.Also {
-				fmt.Fprintf(&b, "    also: %s\n", a)
+				fmt.Fprintf(&b, "    %s\n", a)
 			}
 			if m.Page != "" {
 				fmt.Fprintf(&b, "    Why, and mute: %s\n", m.Page)
@@ -214,6 +220,6 @@ func footer(d *Destination) string {
 func letterBody(d *Destination, p post) (string, error) {
 	var b bytes.Buffer
 	err := letterPage.Execute(&b, map[string]any{"Alert": p.kind == "alert", "Headline": p.headline, "Subject": subject(p), "Sections": sections(p),
-		"More": unshown(p), "Notes": p.notes, "Footer": footer(d), "Page": d.page})
+		"More": unshown(p), "Notes": p.notes, "Mutes": p.mutes, "Footer": footer(d), "Page": d.page})
 	return b.String(), err
 }

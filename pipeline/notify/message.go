@@ -28,6 +28,7 @@ type post struct {
 	headline string // of everything but a single alert
 	messages []message
 	more     int      // alerts that are only counted
+	mutes    []string // one line each, before the messages: what is held back, by whom and until when
 	notes    []string // one line each: what was not pushed, and why
 	event    *alert.Event
 	page     string
@@ -45,9 +46,9 @@ type message struct {
 	who      string // who speaks, tier, country
 	passage  []part // the sentence that matched
 	when     string
-	link     string // of the item, safe to follow; empty without one
-	page     string // of the alert on our page; empty without one
-	also     []string
+	link     string   // of the item, safe to follow; empty without one
+	page     string   // of the alert on our page; empty without one
+	also     []string // who told it before, one line each
 	language string
 }
 
@@ -82,8 +83,15 @@ func newMessage(e *alert.Event, d *Destination) message {
 	if d.page != "" {
 		m.page = d.page + "/alerts/" + url.PathEscape(data.ID)
 	}
-	for _, c := range first(data.Story.Also, 3) {
-		m.also = append(m.also, clip(oneLine(cmp.Or(c.Title, c.Feed), 400), 120)+" ("+oneLine(c.Feed, 60)+")")
+	for i, c := range first(data.Story.Also, 3) {
+		word := "also: "
+		if i == 0 && e.Type != alert.Updated {
+			word = "also now; told before: " // it was raised for who speaks: not news to everybody
+		}
+		m.also = append(m.also, word+clip(oneLine(cmp.Or(c.Title, c.Feed), 400), 120)+" ("+oneLine(c.Feed, 60)+")")
+	}
+	if n := len(data.Story.Also) - 3; n > 0 {
+		m.also = append(m.also, fmt.Sprintf("and %d more sources", n))
 	}
 	return m
 }

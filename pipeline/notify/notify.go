@@ -51,6 +51,13 @@ type Health struct {
 	Read    int      // of them, read well the last time
 	Silent  []string // ids: they answer and have had nothing new for too long
 	Failing []string // ids: failing or gone
+	Mutes   []Mute   // in force, the next to end first
+}
+
+// Mute is one in force, and how many alerts it held back.
+type Mute struct {
+	alert.Mute
+	Held int
 }
 
 // Config is what a Notifier needs. Alerts and Log are required.

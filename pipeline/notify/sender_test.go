@@ -47,7 +47,10 @@ func testPosts(d *Destination) map[string]post {
 	e2 := updated(raised("second", "denial", rule.Medium), rule.High)
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	e2.Time, e2.Data.Item.Published = at, at
-	p := &pusher{d: d, cfg: Config{Health: func() Health { return Health{Feeds: 121, Read: 118, Silent: []string{"mfa", "x"}} }}}
+	p := &pusher{d: d, cfg: Config{Health: func() Health {
+		return Health{Feeds: 121, Read: 118, Silent: []string{"mfa", "x"}, Mutes: []Mute{
+			{alert.Mute{Scope: alert.Scope{Channel: "norms"}, Until: at.Add(40 * time.Hour), By: "Lee <b>", Reason: "a conference, every hour."}, 12}}}
+	}}}
 	one := p.collection(collected{events: []alert.Event{e}}, "")
 	many := p.collection(collected{events: []alert.Event{e2, e}, more: 12, held: heldCount{Story: 2}}, "")
 	p.d.digest = &schedule{at: []minute{450}, zone: d.zone}

@@ -123,7 +123,7 @@ func (m markup) one(a *message) []string {
 		}
 	}
 	for _, s := range a.also {
-		lines = append(lines, m.escape("also: "+s))
+		lines = append(lines, m.escape(s))
 	}
 	return append(lines, m.mute(a))
 }
