@@ -51,17 +51,21 @@ func (m *Monitor) watch(ctx context.Context, asked <-chan struct{}) error {
 			continue
 		case <-asked:
 			m.log.Info("reload asked for")
+			before = fingerprint(files.Watched())
 		case <-settled:
 			settled = nil
-			if now := fingerprint(files.Watched()); now == before {
+			now := fingerprint(files.Watched())
+			if now == before {
 				continue
 			}
+			before = now
 		case <-tick.C:
-			if now := fingerprint(files.Watched()); now == before {
+			now := fingerprint(files.Watched())
+			if now == before {
 				continue
 			}
+			before = now
 		}
-		before = fingerprint(files.Watched())
 		m.reload()
 	}
 }
