@@ -88,8 +88,7 @@ func (s *Store) daemonPermissions() Permissions {
 	for _, b := range []string{n.feeds, n.readers, n.leases, n.desk} {
 		p.Publish = append(p.Publish, "$KV."+b+".>")
 	}
-	grant("KV_"+n.readers, "DIRECT.GET.%s.>")
-	for _, st := range []string{"KV_" + n.feeds, "KV_" + n.leases, "KV_" + n.desk} { // these are watched
+	for _, st := range []string{"KV_" + n.feeds, "KV_" + n.readers, "KV_" + n.leases, "KV_" + n.desk} { // these are watched, or listed
 		grant(st, "DIRECT.GET.%s.>", "CONSUMER.CREATE.%s.>", "CONSUMER.DELETE.%s.>")
 		p.Publish = append(p.Publish, "$JS.FC."+st+".>")
 	}
