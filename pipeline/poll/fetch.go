@@ -223,12 +223,10 @@ func (x *exchange) follow() (a *Answer, size int64, err error) {
 // request builds one hop. No cookie, no Referer, nothing that changes from
 // poll to poll. Secrets and validators stay with the address they belong to.
 func (x *exchange) request(configured, at *url.URL, origin string) (*http.Request, bool, error) {
-	req, err := http.NewRequestWithContext(x.ctx, http.MethodGet, at.String(), nil)
-	if err != nil {
-		return nil, false, failure(ReasonRedirect, "the address cannot be asked")
-	}
-	req.URL.User = nil
-	h := req.Header
+	address := *at
+	address.User = nil
+	h := make(http.Header, 8)
+	req := (&http.Request{Method: http.MethodGet, URL: &address, Host: strings.TrimSuffix(at.Host, ":"), Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(x.ctx)
 	h.Set("User-Agent", x.UserAgent)
 	if x.Feed.UserAgent != "" {
 		h.Set("User-Agent", x.Feed.UserAgent)

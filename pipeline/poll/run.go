@@ -74,6 +74,7 @@ func (p *Poller) loop(ctx context.Context) {
 		p.mu.Lock()
 		p.startLoading(ctx, &polls)
 		nap := p.dispatch(ctx, &polls)
+		p.wakes = p.Now().Add(nap)
 		done := p.once != nil && !p.loading && p.inFlight == 0 && len(p.due) == 0 && len(p.ready) == 0
 		p.mu.Unlock()
 		if done {
@@ -185,7 +186,11 @@ func (p *Poller) start(ctx context.Context, polls *sync.WaitGroup, e *entry, h, 
 			p.network.note(e.host, p.Now(), v.was, v.failed)
 			p.finish(e, last, work, done, v)
 		}
-		p.nudge()
+		// The loop has something to do only if somebody waits for this place
+		// or this feed comes before what it sleeps for.
+		if p.once != nil || len(p.ready) > 0 || len(p.due) > 0 && p.due[0].due.Before(p.wakes) {
+			p.nudge()
+		}
 	})
 }
 
