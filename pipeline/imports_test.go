@@ -20,7 +20,7 @@ var mayImport = map[string][]string{
 	"pipeline/rule/query":  {"pipeline/problem", "pipeline/rule/text"},
 	"pipeline/rule/engine": {"pipeline/rule/query", "pipeline/rule/text"},
 	"pipeline/rule":        {"pipeline/feed", "pipeline/problem", "pipeline/rule/engine", "pipeline/rule/query", "pipeline/rule/text"},
-	"pipeline/alert":       {"pipeline/feed", "pipeline/rule"},
+	"pipeline/alert":       {"pipeline/feed", "pipeline/rule", "pipeline/rule/text"},
 	"pipeline/web":         {"pipeline/alert", "pipeline/feed", "pipeline/problem", "pipeline/rule"},
 	"pipeline/notify":      {"pipeline/alert", "pipeline/feed", "pipeline/problem", "pipeline/rule"},
 	"pipeline/stream":      {"pipeline/alert", "pipeline/feed", "pipeline/poll", "pipeline/problem"},

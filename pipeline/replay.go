@@ -190,7 +190,7 @@ type storedItems struct {
 	seen     func(feed.Item)
 }
 
-func (s storedItems) Each(ctx context.Context, _ string, fn func(context.Context, feed.Item) error) error {
+func (s storedItems) Each(ctx context.Context, _ string, _ func(), fn func(context.Context, feed.Item) error) error {
 	return s.from.Items(ctx, s.since, s.progress, func(it feed.Item) error {
 		s.seen(it)
 		return fn(ctx, it)
@@ -214,3 +214,6 @@ func (o *memoryOutbox) Append(_ context.Context, e alert.Event, _ uint64) (uint6
 }
 
 func (o *memoryOutbox) WhenStored(_ context.Context, fn func()) { fn() }
+
+// Heads: a replay begins with no story.
+func (o *memoryOutbox) Heads(context.Context, time.Time, func(alert.Head) error) error { return nil }

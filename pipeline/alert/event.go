@@ -42,6 +42,8 @@ type Event struct {
 	DataSchema      string        `json:"dataschema"`
 	Severity        rule.Severity `json:"severity" jsonschema:"enum=low,enum=medium,enum=high,enum=critical"`
 	Data            Data          `json:"data"`
+
+	Sketch string `json:"-"` // for the header Nm-Sketch; not part of the message's body
 }
 
 // Data says what was found, where, who said it and why it was raised. Lists
@@ -67,7 +69,8 @@ type Data struct {
 // Story groups the alerts that tell the same news.
 type Story struct {
 	ID   string    `json:"id" jsonschema_description:"The alert id of the story's first carrier."`
-	Lead bool      `json:"lead"`
+	Lead bool      `json:"lead" jsonschema_description:"The story's first alert, or the first of a voice of a higher tier."`
+	Adds string    `json:"adds,omitempty" jsonschema:"enum=severity,enum=voice,enum=organ" jsonschema_description:"Why a later carrier is raised: a higher severity, a voice of a higher tier, or an authoritative organ or country that had not spoken."`
 	Also []Carrier `json:"also" jsonschema_description:"Other carriers known when the event was made."`
 }
 

@@ -80,8 +80,8 @@ func raiser() *Raiser {
 
 // bare is the first event of an alert.
 func bare(it feed.Item, res rule.Result, h rule.Hit) Event {
-	e := raiser().event(it, res, h, []string{h.Channel})
-	e.finish(Raised, Stored{}, nil)
+	e := raiser().event(&candidate{it: it, result: res, channels: []string{h.Channel}}, h)
+	e.finish(Raised, Stored{}, nil, look(it).sketch)
 	return e
 }
 
@@ -89,7 +89,7 @@ func TestEventKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	it, res := sample()
 	for _, typ := range []string{Raised, Updated, Folded} {
-		e := raiser().event(it, res, res.Channels[0], []string{"sanctions"})
+		e := raiser().event(&candidate{it: it, result: res, channels: []string{"sanctions"}}, res.Channels[0])
 		var last Stored
 		var hold *Fold
 		switch typ {
@@ -98,7 +98,7 @@ func TestEventKeepsTheContract(t *testing.T) {
 		case Folded:
 			hold = &Fold{Reason: FoldMute, By: "A. Nalyst", Until: e.Time.Add(time.Hour), Mute: "0123456789abcdef"}
 		}
-		e.finish(typ, last, hold)
+		e.finish(typ, last, hold, look(it).sketch)
 		b, err := Encode(e)
 		if err != nil {
 			t.Fatal(err)

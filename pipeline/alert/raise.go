@@ -24,7 +24,9 @@ var ErrAhead = errors.New("somebody else is ahead")
 // Items gives fn each stored item in stream order, from the reader's own place
 // on. An item is done when fn returns nil; an error is tried again in place.
 type Items interface {
-	Each(ctx context.Context, reader string, fn func(context.Context, feed.Item) error) error
+	// Before the first item, and before items are done again of which it is not
+	// known whether they are done, it calls begin.
+	Each(ctx context.Context, reader string, begin func(), fn func(context.Context, feed.Item) error) error
 }
 
 // Outbox takes each alert once.
@@ -38,6 +40,9 @@ type Outbox interface {
 	// WhenStored calls fn when what was appended within ctx is stored: at once,
 	// or later when it only waits to be written together with others.
 	WhenStored(ctx context.Context, fn func())
+	// Heads gives fn what the headers tell of each event stored since a time,
+	// in stream order.
+	Heads(ctx context.Context, since time.Time, fn func(Head) error) error
 }
 
 // Raiser turns items into alerts.
@@ -50,10 +55,14 @@ type Raiser struct {
 	Now      func() time.Time                      // for the events' time only; decisions never look at it
 	Log      *slog.Logger
 	Metrics  *Metrics
+
+	stories *stories // of the last days; nil until they are read
 }
 
 // Run raises alerts for stored items until ctx ends.
-func (r *Raiser) Run(ctx context.Context) error { return r.Items.Each(ctx, "raise", r.raise) }
+func (r *Raiser) Run(ctx context.Context) error {
+	return r.Items.Each(ctx, "raise", func() { r.stories = nil }, r.raise)
+}
 
 // raise appends the alerts of one item, one after the other. It may be
 // repeated at any time by anybody: what is already stored is left alone.
@@ -65,32 +74,58 @@ func (r *Raiser) raise(ctx context.Context, it feed.Item) error {
 	result := r.Match(it)
 	r.Metrics.matched(result, time.Since(start))
 
+	if len(result.Channels) == 0 {
+		return nil
+	}
+	if r.stories == nil {
+		x := newStories()
+		if err := x.load(ctx, r.Outbox, it.Fetched); err != nil {
+			return err
+		}
+		r.stories = x
+	}
 	var channels []string
 	for _, h := range result.Channels {
 		channels = append(channels, h.Channel)
 	}
+	c := &candidate{it, result, channels, r.stories.place(it, channels)}
 	for _, h := range result.Channels {
-		if err := r.raiseOne(ctx, it, result, h, channels); err != nil {
+		if err := r.raiseOne(ctx, c, h); err != nil {
 			return fmt.Errorf("raise %s for item %s of feed %s: %w", h.Channel, it.Key, it.Feed, err)
 		}
 	}
 	return nil
 }
 
-func (r *Raiser) raiseOne(ctx context.Context, it feed.Item, result rule.Result, h rule.Hit, channels []string) error {
-	id := ID(h.Channel, it.Key)
+// candidate is an item with what is the same for all its alerts.
+type candidate struct {
+	it       feed.Item
+	result   rule.Result
+	channels []string // strongest first
+	placed   placed
+}
+
+func (r *Raiser) raiseOne(ctx context.Context, c *candidate, h rule.Hit) error {
+	id := ID(h.Channel, c.it.Key)
 	for {
 		// The alert's own past comes before story and mute: a repeat after a
 		// crash decides the same, even when mutes or rules changed meanwhile.
-		last, err := r.Outbox.Last(ctx, h.Channel, it.Feed, id)
+		last, err := r.Outbox.Last(ctx, h.Channel, c.it.Feed, id)
 		if err != nil {
 			return err
 		}
-		if !more(last, it, h.Severity) {
+		if !more(last, c.it, h.Severity) {
+			r.stories.recall(c, last)
 			return nil
 		}
-		e := r.event(it, result, h, channels)
-		hold, err := r.hold(ctx, it, e)
+		if last.Sequence > 0 {
+			c.placed.story = last.Event.Data.Story.ID // where it is it stays
+		}
+		e := r.event(c, h)
+		if err := r.tell(ctx, &e, c, last); err != nil {
+			return err
+		}
+		hold, err := r.hold(ctx, c.it, e, last)
 		if err != nil {
 			return err
 		}
@@ -98,7 +133,7 @@ func (r *Raiser) raiseOne(ctx context.Context, it feed.Item, result rule.Result,
 		if !ok {
 			return nil
 		}
-		e.finish(typ, last, hold)
+		e.finish(typ, last, hold, c.placed.look.sketch)
 		_, err = r.Outbox.Append(ctx, e, last.Sequence)
 		if errors.Is(err, ErrAhead) {
 			continue // read again: what is there now may be ours, or may still need this
@@ -106,18 +141,23 @@ func (r *Raiser) raiseOne(ctx context.Context, it feed.Item, result rule.Result,
 		if err != nil {
 			return err
 		}
+		r.stories.told(e)
+		c.placed.story = e.Data.Story.ID
 		r.Outbox.WhenStored(ctx, func() {
 			r.Metrics.raised(e)
-			r.Log.Info("alert", "type", typ, "channel", h.Channel, "severity", h.Severity, "feed", it.Feed, "alert", id)
+			r.Log.Info("alert", "type", typ, "channel", h.Channel, "severity", h.Severity, "feed", c.it.Feed, "alert", id)
 		})
 		return nil
 	}
 }
 
 // hold says why an alert is not for anybody's attention now, or nil.
-func (r *Raiser) hold(ctx context.Context, it feed.Item, e Event) (*Fold, error) {
+func (r *Raiser) hold(ctx context.Context, it feed.Item, e Event, last Stored) (*Fold, error) {
 	if it.Held != "" {
 		return &Fold{Reason: it.Held}, nil
+	}
+	if d := e.Data.Story; !d.Lead && d.Adds == "" && last.raisedAt() == "" {
+		return &Fold{Reason: FoldStory}, nil
 	}
 	if r.Mutes == nil {
 		return nil, nil
@@ -132,6 +172,51 @@ func (r *Raiser) hold(ctx context.Context, it feed.Item, e Event) (*Fold, error)
 		}
 	}
 	return nil, nil
+}
+
+// tell fills in the event's story.
+func (r *Raiser) tell(ctx context.Context, e *Event, c *candidate, last Stored) error {
+	st := &e.Data.Story
+	if c.placed.story != "" {
+		st.ID = c.placed.story
+	}
+	st.Adds, st.Lead = r.stories.adds(c.placed, e.Data.Channel, e.Severity, voiceOf(c.it.Source, e.Data.Voice))
+	if last.raisedAt() != "" { // it was raised: what it adds now is its severity
+		st.Adds, st.Lead = "", last.Event.Data.Story.Lead
+	}
+	for _, o := range r.stories.others(c.placed, e.Data.Channel) {
+		card, err := r.card(ctx, o, e.Data.Channel)
+		if err != nil {
+			return err
+		}
+		st.Also = append(st.Also, card)
+	}
+	return nil
+}
+
+// card is what an event tells of another carrier. What this process did not
+// raise itself is read once.
+func (r *Raiser) card(ctx context.Context, o *carrier, channel string) (Carrier, error) {
+	d := o.channels[channel]
+	if d.card == nil {
+		st, err := r.Outbox.Last(ctx, channel, o.feed, d.alert)
+		if err != nil {
+			return Carrier{}, err
+		}
+		card := cardOf(st.Event)
+		card.Feed = o.feed
+		d.card = &card
+	}
+	return *d.card, nil
+}
+
+func cardOf(e Event) Carrier {
+	it := e.Data.Item
+	c := Carrier{Feed: it.Feed, Title: clip(it.Title, 200), Link: it.Link, Published: it.Published}
+	if len(c.Link) > 500 {
+		c.Link = ""
+	}
+	return c
 }
 
 // more says whether an item's match can add anything to what is stored of its
@@ -179,13 +264,26 @@ func (s Stored) raisedAt() rule.Severity {
 }
 
 // finish makes the event one of a type.
-func (e *Event) finish(typ string, last Stored, hold *Fold) {
+func (e *Event) finish(typ string, last Stored, hold *Fold, s sketch) {
 	e.Type, e.ID = typ, EventID(e.Data.ID, typ, e.Severity)
 	e.Data.Was, e.Data.Folded = last.raisedAt(), hold
+	if hold != nil && e.Data.Story.ID != e.Data.ID {
+		e.Data.Story.Lead, e.Data.Story.Adds = false, ""
+	}
+	at := e.Severity
+	if hold != nil {
+		at = e.Data.Was
+	}
+	s.voice = voiceOf(e.Data.Source, e.Data.Voice)
+	if at != "" {
+		s.voice.raised = uint8(at.Rank()) + 1
+	}
+	e.Sketch = s.encode()
 }
 
 // event is the alert without its type.
-func (r *Raiser) event(it feed.Item, result rule.Result, h rule.Hit, channels []string) Event {
+func (r *Raiser) event(c *candidate, h rule.Hit) Event {
+	it, result := c.it, c.result
 	id := ID(h.Channel, it.Key)
 	e := Event{
 		SpecVersion: "1.0",
@@ -193,7 +291,7 @@ func (r *Raiser) event(it feed.Item, result rule.Result, h rule.Hit, channels []
 		Time: r.Now().UTC().Truncate(time.Millisecond), DataContentType: "application/json", DataSchema: SchemaURI,
 		Severity: h.Severity,
 		Data: Data{
-			ID: id, Channel: h.Channel, Channels: channels, Severity: h.Severity, Score: h.Score, Backlog: it.Backlog,
+			ID: id, Channel: h.Channel, Channels: c.channels, Severity: h.Severity, Score: h.Score, Backlog: it.Backlog,
 			States: orEmpty(result.States),
 			Story:  Story{ID: id, Lead: true, Also: []Carrier{}},
 			Item: Item{
@@ -206,7 +304,7 @@ func (r *Raiser) event(it feed.Item, result rule.Result, h rule.Hit, channels []
 	}
 	e.Data.Source.Tags = orEmpty(e.Data.Source.Tags)
 	if result.Voice.ID != "" {
-		e.Data.Voice = &result.Voice
+		e.Data.Voice = &c.result.Voice
 	}
 	return e
 }

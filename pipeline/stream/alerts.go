@@ -112,7 +112,26 @@ func headers(e alert.Event) nats.Header {
 			h.Set(name, value)
 		}
 	}
+	if sketch.MatchString(e.Sketch) {
+		h.Set("Nm-Sketch", e.Sketch)
+	}
 	return h
+}
+
+// sketch is what Nm-Sketch may hold: base64 of hashes.
+var sketch = regexp.MustCompile(`^[A-Za-z0-9_-]{1,192}$`)
+
+// Heads gives fn what the headers tell of the events stored since a time, up
+// to the last one that is stored now.
+func (a *Alerts) Heads(ctx context.Context, since time.Time, fn func(alert.Head) error) error {
+	return heads(ctx, a.s.alerts, since, a.told(), func(m jetstream.Msg, _ uint64) error {
+		part := strings.Split(m.Subject(), ".") // prefix, family, channel, severity, feed, id
+		if len(part) != 6 {
+			return nil
+		}
+		h := m.Headers()
+		return fn(alert.Head{Channel: part[2], Feed: part[4], ID: part[5], Story: h.Get("Nm-Story"), Item: h.Get("Nm-Item"), Sketch: h.Get("Nm-Sketch")})
+	})
 }
 
 func (a *Alerts) stored(seq uint64, subject string, data []byte) (alert.Stored, error) {

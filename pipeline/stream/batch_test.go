@@ -58,10 +58,10 @@ func TestBulk(t *testing.T) {
 					}
 				}
 			}
-			bulks, once := 0, false
+			bulks, begun, once := 0, 0, false
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			err := s.Items().Each(ctx, "raise", func(ctx context.Context, it feed.Item) error {
+			err := s.Items().Each(ctx, "raise", func() { begun++ }, func(ctx context.Context, it feed.Item) error {
 				var i int
 				_, _ = fmt.Sscanf(it.Title, "Title %d", &i)
 				if bulkOf(ctx) != nil {
@@ -69,7 +69,7 @@ func TestBulk(t *testing.T) {
 				}
 				if i == 300 && rival && !once {
 					once = true
-					if err := raise(t.Context(), "10", rule.Medium); err != nil { // the bulk holds this one
+					if err := raise(t.Context(), "290", rule.Medium); err != nil { // the bulk holds this one: the update of 250 flushed those before
 						return err
 					}
 				}
@@ -88,6 +88,9 @@ func TestBulk(t *testing.T) {
 			})
 			if err != nil {
 				t.Error(err)
+			}
+			if rival == (begun < 2) {
+				t.Errorf("begun %d times: once at first, and again when a bulk was refused", begun)
 			}
 			if bulks < n/2 {
 				t.Errorf("%d of %d items were done in bulk", bulks, n)

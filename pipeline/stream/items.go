@@ -178,9 +178,10 @@ func (i *Items) batch(ctx context.Context, drafts []poll.Draft) ([]uint64, error
 }
 
 // Each gives fn the items in stream order, from the named reader's place on,
-// until ctx ends.
-func (i *Items) Each(ctx context.Context, reader string, fn func(context.Context, feed.Item) error) error {
-	return i.s.each(ctx, i.s.items, reader, func(ctx context.Context, m jetstream.Msg) error {
+// until ctx ends. It calls begin when this process takes the reader, and when
+// steps are done again of which nobody knows whether they are done.
+func (i *Items) Each(ctx context.Context, reader string, begin func(), fn func(context.Context, feed.Item) error) error {
+	return i.s.each(ctx, i.s.items, reader, begin, func(ctx context.Context, m jetstream.Msg) error {
 		var it feed.Item
 		if err := json.Unmarshal(m.Data(), &it); err != nil {
 			return fmt.Errorf("%w: %w", errUnreadable, err)

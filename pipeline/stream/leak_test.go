@@ -25,7 +25,7 @@ func TestNothingLeft(t *testing.T) {
 		go func() { done <- s.Run(ctx) }()
 		go func() { done <- s.Leases().Run(ctx, func([]int) { held <- struct{}{} }) }()
 		go func() {
-			done <- s.Items().Each(ctx, "raise", func(context.Context, feed.Item) error { return nil })
+			done <- s.Items().Each(ctx, "raise", func() {}, func(context.Context, feed.Item) error { return nil })
 		}()
 		<-held
 		if _, err := s.Nodes(ctx); err != nil {

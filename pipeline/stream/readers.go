@@ -34,7 +34,7 @@ const (
 // ctx ends. A step that fails is tried again in place, with backoff, and never
 // skipped; a message that cannot be read, or on which the code panics, is
 // recorded and passed.
-func (s *Store) each(ctx context.Context, st jetstream.Stream, reader string, fn func(context.Context, jetstream.Msg) error) error {
+func (s *Store) each(ctx context.Context, st jetstream.Stream, reader string, begin func(), fn func(context.Context, jetstream.Msg) error) error {
 	standing := false
 	for ctx.Err() == nil {
 		mine, err := s.free(ctx, st, reader)
@@ -47,7 +47,7 @@ func (s *Store) each(ctx context.Context, st jetstream.Stream, reader string, fn
 		}
 		if err == nil {
 			standing = false
-			err = s.eachOwned(ctx, st, reader, fn)
+			err = s.eachOwned(ctx, st, reader, begin, fn)
 			s.metrics.active.WithLabelValues(reader).Set(0)
 		}
 		if ctx.Err() != nil || errors.Is(err, errFenced) {
@@ -87,7 +87,7 @@ func (s *Store) free(ctx context.Context, st jetstream.Stream, reader string) (b
 	}
 }
 
-func (s *Store) eachOwned(ctx context.Context, st jetstream.Stream, reader string, fn func(context.Context, jetstream.Msg) error) error {
+func (s *Store) eachOwned(ctx context.Context, st jetstream.Stream, reader string, begin func(), fn func(context.Context, jetstream.Msg) error) error {
 	at, version, err := s.loadPlace(ctx, reader)
 	if err != nil {
 		return err
@@ -112,6 +112,7 @@ func (s *Store) eachOwned(ctx context.Context, st jetstream.Stream, reader strin
 	if err := save(ctx, s.opts.Owner); err != nil {
 		return err
 	}
+	begin()
 	saved := at.Sequence
 	s.metrics.active.WithLabelValues(reader).Set(1)
 	s.log.Info("this process has the reader", "reader", reader, "after", at.Sequence)
@@ -127,6 +128,9 @@ func (s *Store) eachOwned(ctx context.Context, st jetstream.Stream, reader strin
 		}
 		if len(waiting) > 0 {
 			if len(waiting) == 1 || !s.inBulk(ctx, reader, waiting, fn) {
+				if len(waiting) > 1 {
+					begin()
+				}
 				for _, m := range waiting {
 					s.attempt(ctx, reader, sequence(m), func() error { return fn(ctx, m) })
 				}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -163,7 +164,7 @@ func TestEachResumes(t *testing.T) {
 	run := func(s *Store, last string, step func(feed.Item) error) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		err := s.Items().Each(ctx, "raise", func(_ context.Context, it feed.Item) error {
+		err := s.Items().Each(ctx, "raise", func() {}, func(_ context.Context, it feed.Item) error {
 			if err := step(it); err != nil {
 				return err
 			}
@@ -277,5 +278,41 @@ func TestFollow(t *testing.T) {
 	})
 	if !errors.Is(err, done) || fmt.Sprint(got) != "[2 3]" {
 		t.Errorf("followed %v, %v; want [2 3] and our own error", got, err)
+	}
+}
+
+// TestHeads: what a story needs to know is in the headers, of raised and
+// folded events, and nothing that does not look like a sketch.
+func TestHeads(t *testing.T) {
+	t.Parallel()
+	s := open(t, options(t))
+	for i, sketch := range []string{"AQ-_", "", "a stranger's words", "AQAB"} {
+		e := event(fmt.Sprint(i), rule.High, []string{alert.Raised, alert.Folded}[i%2])
+		e.Data.Story.ID, e.Sketch = e.Data.ID, sketch
+		if _, err := s.Alerts().Append(t.Context(), e, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	read := func(since time.Time) {
+		t.Helper()
+		got = nil
+		if err := s.Alerts().Heads(t.Context(), since, func(h alert.Head) error {
+			if h.Channel != "sanctions" || h.Feed != "mfa" || h.Story != h.ID || h.Item != h.ID {
+				t.Errorf("%+v", h)
+			}
+			got = append(got, h.Sketch)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read(time.Now().Add(-time.Hour))
+	if want := []string{"AQ-_", "", "", "AQAB"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	read(time.Now().Add(time.Hour))
+	if len(got) != 0 {
+		t.Errorf("from a time to come: %q", got)
 	}
 }

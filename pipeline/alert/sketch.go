@@ -1,0 +1,324 @@
+package alert
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"hash/fnv"
+	"math"
+	"slices"
+	"strings"
+	"unicode"
+
+	"newsmonitor/pipeline/feed"
+	"newsmonitor/pipeline/rule/text"
+)
+
+// A sketch is what is remembered of an item to tell whether a later one tells
+// the same news: its link, its title, the telling words of its title and first
+// paragraphs, and a minhash of those paragraphs. It travels as the header
+// Nm-Sketch of the alert: hashes only, so nothing that a stranger wrote, and at
+// most maxSketch characters.
+
+const (
+	sketchVersion = 1
+	maxSketch     = 192 // characters of Nm-Sketch
+	sketchLead    = 180 // tokens of the text that are looked at: who did what to whom stands there
+	sketchTitle   = 60
+	keptWords     = 24 // telling words that a sketch keeps
+	minhashes     = 24 // of 8 bits
+	shingle       = 3  // tokens
+)
+
+// telling is a word by its hash, and how much it tells.
+type telling struct {
+	hash uint32 // 21 bits, the lowest of them set for a number
+	kind uint8  // index of weights
+}
+
+// weights of telling words: 3 bits in a sketch.
+var weights = [8]float64{0.5, 0.75, 1, 1.5, 2, 3, 4.5, 6}
+
+// sketch of an item, as stored and read again.
+type sketch struct {
+	fetched int64  // Unix, milliseconds
+	link    uint64 // 48 bits, 0 for none
+	title   uint64 // 32 bits, 0 when it tells too little
+	hashes  [minhashes]uint8
+	short   bool // too little text for hashes
+	words   []telling
+	voice   voiced
+}
+
+// voiced is who speaks, as far as it decides whether a carrier is news.
+type voiced struct {
+	rank    uint8 // see ranks
+	raised  uint8 // rank of the severity at which the alert went to people, 0 for none
+	country [2]byte
+	organ   uint32 // hash of the authoritative source's organ, 0 when it is none
+	speaker uint32 // hash of the voice, 0 when it was not recognised
+}
+
+// looked is an item as it is compared with sketches: all its telling words.
+type looked struct {
+	sketch
+	all map[uint32]uint8
+}
+
+// look makes an item's sketch.
+func look(it feed.Item) looked {
+	l := looked{all: map[uint32]uint8{}}
+	l.fetched = it.Fetched.UnixMilli()
+	if link := feed.Canonical(it.Link); tellingLink(link) {
+		l.link = hash64("link", link) >> 16
+	}
+	lead := leadOf(it)
+	title, body := wordsOf(it.Title, sketchTitle), wordsOf(lead, sketchLead)
+	var spelled strings.Builder
+	for _, w := range title {
+		spelled.WriteString(w.text)
+		spelled.WriteByte(' ')
+	}
+	l.tell(title, body)
+	if l.tells(title) >= 3 { // two notices can have the title "Cyber-related Designations"
+		l.title = hash64("title", spelled.String()) >> 32
+	}
+	l.hashes, l.short = minhash(it.Title, lead)
+	l.words = make([]telling, 0, len(l.all))
+	for h, k := range l.all {
+		l.words = append(l.words, telling{h, k})
+	}
+	slices.SortFunc(l.words, func(a, b telling) int { return cmp.Or(cmp.Compare(b.kind, a.kind), cmp.Compare(a.hash, b.hash)) })
+	l.words = l.words[:min(len(l.words), keptWords)]
+	return l
+}
+
+// leadOf is where an item's text begins: its summary, and its content where
+// that does not begin with the same.
+func leadOf(it feed.Item) string {
+	const most = 8 << 10 // bytes: more than sketchLead tokens of any script
+	summary, content := it.Summary, it.Content[:min(len(it.Content), most)]
+	begins := strings.TrimRight(summary, ". …")
+	if len(content) <= len(summary)/2 {
+		return summary
+	}
+	if strings.HasPrefix(content, begins[:min(len(begins), 40)]) {
+		return content
+	}
+	return summary + "\n" + content
+}
+
+// tell fills in the words that tell something.
+func (l *looked) tell(title, body []sketched) {
+	lower := map[string]bool{}
+	for _, w := range body {
+		if !w.capital && !w.number && !w.pair {
+			lower[w.text] = true
+		}
+	}
+	inTitle := map[string]bool{}
+	for _, w := range title {
+		inTitle[w.text] = true
+	}
+	for _, field := range [2][]sketched{title, body} {
+		capitals := capitalsTell(field)
+		for i, w := range field {
+			var next *sketched
+			if i+1 < len(field) {
+				next = &field[i+1]
+			}
+			k := kindOf(w, next, capitals && !lower[w.text])
+			if k < 0 {
+				continue
+			}
+			if inTitle[w.text] {
+				k = min(k+1, len(weights)-1)
+			}
+			h := w.hash()
+			if have, ok := l.all[h]; !ok || int(have) < k {
+				l.all[h] = uint8(k)
+			}
+		}
+	}
+}
+
+func (w sketched) hash() uint32 {
+	h := uint32(hash64("word", w.text)>>43) &^ 1
+	if w.number {
+		h |= 1
+	}
+	return h
+}
+
+// tells is the weight of the words of a field.
+func (l *looked) tells(field []sketched) (sum float64) {
+	seen := map[string]bool{}
+	for _, w := range field {
+		if k, ok := l.all[w.hash()]; ok && !seen[w.text] {
+			sum += weights[k]
+			seen[w.text] = true
+		}
+	}
+	return sum
+}
+
+// capitalsTell says whether capitals mark names in a field: not in a headline
+// in capitals, and not in German.
+func capitalsTell(field []sketched) bool {
+	capital, all := 0, 0
+	for _, w := range field {
+		if w.opening || w.number || w.pair || len(w.text) < 3 {
+			continue
+		}
+		all++
+		if w.capital {
+			capital++
+		}
+	}
+	return capital*5 <= all*2
+}
+
+// kindOf says how much a word tells, as an index of weights, or -1.
+func kindOf(w sketched, next *sketched, name bool) int {
+	switch {
+	case plain[w.text]:
+		return -1
+	case w.pair:
+		return 2
+	case w.number:
+		return numberKind(w.text, next)
+	case strings.ContainsAny(w.text, "0123456789"): // apt41
+		return 5
+	case weak[w.text]:
+		return 0
+	case unicode.Is(unicode.Katakana, []rune(w.text)[0]):
+		return 4
+	case w.capital && name && !w.opening && len(w.text) > 1:
+		return 5
+	case len(w.text) < 3:
+		return -1
+	case w.capital && name:
+		return 3
+	case len([]rune(w.text)) < 4:
+		return -1
+	}
+	return 2
+}
+
+// numberKind: years, days and small numbers are everywhere.
+func numberKind(w string, next *sketched) int {
+	if len(w) < 2 || len(w) == 4 && (w[:2] == "19" || w[:2] == "20") {
+		return -1
+	}
+	if len(w) == 2 && w <= "31" {
+		return -1
+	}
+	if next != nil && next.pair && strings.HasPrefix(next.text, "月") {
+		return -1
+	}
+	return 4
+}
+
+// minhash is the 8-bit minhash of the lead's shingles, or of the title's when
+// there is hardly any lead.
+func minhash(title, lead string) (out [minhashes]uint8, short bool) {
+	var scan text.Scan
+	scan.Split(lead, text.Start{}, sketchLead)
+	if len(scan.Pieces) < 12 {
+		scan.Split(title, text.Start{Sentence: 1 << 20}, sketchTitle)
+	}
+	if len(scan.Pieces) < shingle+2 {
+		return out, true
+	}
+	var least [minhashes]uint64
+	for i := range least {
+		least[i] = math.MaxUint64
+	}
+	for i := 0; i+shingle <= len(scan.Pieces); i++ {
+		h := fnv.New64a()
+		for j := range shingle {
+			_, _ = h.Write(scan.Folded(&scan.Pieces[i+j]))
+			_, _ = h.Write([]byte{' '})
+		}
+		x := h.Sum64()
+		for k := range least {
+			least[k] = min(least[k], mix(x+uint64(k)*0x9E3779B97F4A7C15))
+		}
+	}
+	for k := range least {
+		out[k] = uint8(least[k])
+	}
+	return out, false
+}
+
+// mix is the finaliser of SplitMix64.
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xBF58476D1CE4E5B9
+	x = (x ^ x>>27) * 0x94D049BB133111EB
+	return x ^ x>>31
+}
+
+func hash64(kind, s string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(kind + "\x00" + s))
+	return mix(h.Sum64())
+}
+
+// tellingLink says whether a link leads to one document and not to a site or
+// to one of its pages for all.
+func tellingLink(link string) bool {
+	_, path, ok := strings.Cut(link, "://")
+	if !ok {
+		return false
+	}
+	_, path, _ = strings.Cut(path, "/")
+	return len(strings.Trim(path, "/")) >= 8 && (strings.Contains(path, "?") || strings.ContainsAny(path, "/-_.") || strings.ContainsAny(path, "0123456789"))
+}
+
+// encode writes the sketch for the header.
+func (s *sketch) encode() string {
+	b := make([]byte, 0, 144)
+	short := uint8(0)
+	if s.short {
+		short = 1
+	}
+	b = append(b, sketchVersion, short, s.voice.rank, s.voice.raised, s.voice.country[0], s.voice.country[1])
+	b = binary.BigEndian.AppendUint32(b, s.voice.organ)
+	b = binary.BigEndian.AppendUint32(b, s.voice.speaker)
+	b = append(b, binary.BigEndian.AppendUint64(nil, uint64(s.fetched))[2:]...)
+	b = append(b, binary.BigEndian.AppendUint64(nil, s.link)[2:]...)
+	b = binary.BigEndian.AppendUint32(b, uint32(s.title))
+	b = append(b, s.hashes[:]...)
+	for _, w := range s.words {
+		x := w.hash<<3 | uint32(w.kind)
+		b = append(b, byte(x>>16), byte(x>>8), byte(x))
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+const sketchHead = 6 + 4 + 4 + 6 + 6 + 4 + minhashes
+
+var errSketch = errors.New("not a sketch")
+
+// decodeSketch reads what encode wrote.
+func decodeSketch(text string) (s sketch, err error) {
+	if len(text) > maxSketch {
+		return s, errSketch
+	}
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) < sketchHead || b[0] != sketchVersion || (len(b)-sketchHead)%3 != 0 {
+		return s, errSketch
+	}
+	s.short = b[1] == 1
+	s.voice = voiced{rank: b[2], raised: b[3], country: [2]byte(b[4:6]), organ: binary.BigEndian.Uint32(b[6:]), speaker: binary.BigEndian.Uint32(b[10:])}
+	s.fetched = int64(binary.BigEndian.Uint64(append([]byte{0, 0}, b[14:20]...)))
+	s.link = binary.BigEndian.Uint64(append([]byte{0, 0}, b[20:26]...))
+	s.title = uint64(binary.BigEndian.Uint32(b[26:]))
+	copy(s.hashes[:], b[30:])
+	for b = b[sketchHead:]; len(b) > 0; b = b[3:] {
+		x := uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])
+		s.words = append(s.words, telling{x >> 3, uint8(x & 7)})
+	}
+	return s, nil
+}
