@@ -31,6 +31,10 @@ type evaluation struct {
 	found *found
 
 	places []place // scratch of evidence
+
+	// What rules that fire on one item mostly share, kept for the next one:
+	around  map[[2]int32]Evidence // concordance lines by place, without a list
+	windows map[[2]int32]window
 }
 
 func newEvaluation(d *document) *evaluation { return &evaluation{doc: d, found: &found{item: 1}} }

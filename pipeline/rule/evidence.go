@@ -130,13 +130,27 @@ func leaves(s *span, f func(*span)) {
 func (v *evaluation) lines(places []place) []Evidence {
 	out := make([]Evidence, 0, min(len(places), maxEvidence))
 	for _, s := range places[:min(len(places), maxEvidence)] {
-		f := v.doc.tokens[s.start].field
-		in := v.doc.texts[f]
-		start, end := v.doc.tokens[s.start].Start, v.doc.tokens[s.end-1].End
-		out = append(out, Evidence{Field: fieldNames[f], Text: in[start:end], Before: before(in[:start]), After: after(in[end:]),
-			Start: start, End: end, List: s.leaf.list})
+		e := v.line(s.start, s.end)
+		e.List = s.leaf.list
+		out = append(out, e)
 	}
 	return out
+}
+
+func (v *evaluation) line(from, to int32) Evidence {
+	key := [2]int32{from, to}
+	e, ok := v.around[key]
+	if !ok {
+		f := v.doc.tokens[from].field
+		in := v.doc.texts[f]
+		start, end := v.doc.tokens[from].Start, v.doc.tokens[to-1].End
+		e = Evidence{Field: fieldNames[f], Text: in[start:end], Before: before(in[:start]), After: after(in[end:]), Start: start, End: end}
+		if v.around == nil {
+			v.around = map[[2]int32]Evidence{}
+		}
+		v.around[key] = e
+	}
+	return e
 }
 
 // before is the end of s, up to maxContext characters of one line.
@@ -230,7 +244,8 @@ func (v *evaluation) snippet(places []place) string {
 		return ""
 	}
 	body = body[:min(len(body), maxWindows)]
-	best, bestWeight := "", -1.0
+	var best window
+	bestWeight := -1.0
 	last := int32(-1)
 	for i, s := range body {
 		from := v.sentenceStart(s.start)
@@ -239,29 +254,33 @@ func (v *evaluation) snippet(places []place) string {
 		}
 		last = from
 		f := v.doc.tokens[from].field
-		in := v.doc.texts[f]
-		start := v.doc.tokens[from].Start
-		end := v.window(from, f)
+		w := v.window(from, s.start, f)
 		weight := 0.0
-		if end > start { // whole sentences
-			for _, t := range body[i:] {
-				if v.doc.tokens[t.start].field != f || v.doc.tokens[t.end-1].End > end {
-					break
-				}
-				weight += t.leaf.weight
+		for _, t := range body[i:] {
+			if v.doc.tokens[t.start].field != f || v.doc.tokens[t.end-1].End > w.end {
+				break
 			}
-			if weight > bestWeight {
-				best, bestWeight = oneLine(in[start:end]), weight
-			}
-			continue
+			weight += t.leaf.weight
 		}
-		// One sentence is longer than the window: cut around the first word.
-		piece, weight := v.around(body[i:], f)
 		if weight > bestWeight {
-			best, bestWeight = piece, weight
+			best, bestWeight = w, weight
 		}
 	}
-	return strings.TrimSpace(best)
+	text := oneLine(v.doc.texts[best.field][best.start:best.end])
+	if best.before {
+		text = "…" + text
+	}
+	if best.after {
+		text += "…"
+	}
+	return strings.TrimSpace(text)
+}
+
+// window is a piece of a field that could be the snippet.
+type window struct {
+	field         field
+	start, end    int
+	before, after bool // its sentence goes on there
 }
 
 // sentenceStart is the first token of the sentence of the token at i, unless
@@ -274,9 +293,27 @@ func (v *evaluation) sentenceStart(i int32) int32 {
 	return i
 }
 
-// window returns where the last sentence ends that fits with all from the
+// window returns the whole sentences that fit, from the token on; where not
+// even the first does, what fits around the place.
+func (v *evaluation) window(from, place int32, f field) window {
+	key := [2]int32{from, place}
+	if w, ok := v.windows[key]; ok {
+		return w
+	}
+	w := window{field: f, start: v.doc.tokens[from].Start, end: v.sentences(from, f)}
+	if w.end <= w.start {
+		w = v.piece(place, f)
+	}
+	if v.windows == nil {
+		v.windows = map[[2]int32]window{}
+	}
+	v.windows[key] = w
+	return w
+}
+
+// sentences returns where the last sentence ends that fits with all from the
 // token on, or 0 when not even the first does.
-func (v *evaluation) window(from int32, f field) int {
+func (v *evaluation) sentences(from int32, f field) int {
 	in, start, end := v.doc.texts[f], v.doc.tokens[from].Start, 0
 	size, counted := 0, start // characters so far
 	for i := from; int(i) < len(v.doc.tokens) && v.doc.tokens[i].field == f; i++ {
@@ -311,14 +348,14 @@ func closing(s string, from, to int) int {
 	return to
 }
 
-// around cuts a window out of a long sentence, beginning a little before the
-// first place, at the borders of tokens.
-func (v *evaluation) around(places []place, f field) (string, float64) {
+// piece cuts a window out of a long sentence, beginning a little before the
+// place, at the borders of tokens.
+func (v *evaluation) piece(place int32, f field) window {
 	in := v.doc.texts[f]
-	first := places[0].start
+	first := place
 	sentence := v.doc.tokens[first].Sentence
 	for first > 0 && v.doc.tokens[first-1].Sentence == sentence &&
-		utf8.RuneCountInString(in[v.doc.tokens[first-1].Start:v.doc.tokens[places[0].start].Start]) <= maxSnippet/4 {
+		utf8.RuneCountInString(in[v.doc.tokens[first-1].Start:v.doc.tokens[place].Start]) <= maxSnippet/4 {
 		first--
 	}
 	start, end := v.doc.tokens[first].Start, v.doc.tokens[first].End
@@ -332,16 +369,5 @@ func (v *evaluation) around(places []place, f field) (string, float64) {
 	if utf8.RuneCountInString(in[start:end]) > maxSnippet-2 { // one word of hundreds of letters
 		end = start + len(string([]rune(in[start:end])[:maxSnippet-2]))
 	}
-	weight := 0.0
-	for _, t := range places {
-		if v.doc.tokens[t.start].field != f || v.doc.tokens[t.end-1].End > end {
-			break
-		}
-		weight += t.leaf.weight
-	}
-	s := oneLine(in[start:end])
-	if first > 0 && v.doc.tokens[first-1].Sentence == sentence {
-		s = "…" + s
-	}
-	return s + "…", weight
+	return window{field: f, start: start, end: end, before: first > 0 && v.doc.tokens[first-1].Sentence == sentence, after: true}
 }
