@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,8 +31,9 @@ type embedded struct {
 	log   *slog.Logger
 	lock  *flock.Flock
 	key   nkeys.KeyPair // the daemon's own, made at each start: nobody else has it
-	mu    sync.Mutex    // guards ns
+	mu    sync.Mutex    // guards ns and sick
 	ns    *server.Server
+	sick  string    // what the last health check found, "" for nothing
 	ill   int       // health checks failed in a row; only mend's
 	since time.Time // of the last restart; only mend's
 }
@@ -155,6 +157,19 @@ func (e *embedded) server() *server.Server {
 // InProcessConn makes embedded a nats.InProcessConnProvider.
 func (e *embedded) InProcessConn() (net.Conn, error) { return e.server().InProcessConn() }
 
+// illness is what the last health check found, or nil.
+func (e *embedded) illness() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.sick == "":
+		return nil
+	case strings.Contains(e.sick, "no space left"):
+		return fmt.Errorf("the disk of %s is full: make room, and the daemon goes on by itself (%s)", e.opts.Dir, e.sick)
+	}
+	return fmt.Errorf("the embedded NATS server is ill and will be restarted: %s", e.sick)
+}
+
 func (e *embedded) connect(opts ...nats.Option) (*nats.Conn, error) {
 	pub, err := e.key.PublicKey()
 	if err != nil {
@@ -173,16 +188,24 @@ func (e *embedded) clientURL() string {
 // mend restarts the server when it has been ill for half a minute: a disk that
 // was full leaves a stream wedged until then, even when space is back.
 func (e *embedded) mend(ctx context.Context) error {
-	if h := e.server().Healthz(&server.HealthzOptions{}); h.Error == "" {
+	h := e.server().Healthz(&server.HealthzOptions{})
+	e.mu.Lock()
+	e.sick = h.Error
+	e.mu.Unlock()
+	if h.Error == "" {
+		if e.ill > 0 {
+			e.log.Info("the embedded NATS server is well again")
+		}
 		e.ill = 0
 		return nil
-	} else if e.ill++; e.ill == 1 {
+	}
+	if e.ill++; e.ill == 1 {
 		e.log.Error("the embedded NATS server is ill", "err", h.Error)
 	}
-	if e.ill < 3 || time.Since(e.since) < time.Minute {
+	if e.ill < 3 || time.Since(e.since) < 6*cmp.Or(e.opts.look, lookEach) {
 		return nil
 	}
-	e.ill, e.since = 0, time.Now()
+	e.ill, e.since = 1, time.Now()
 	e.log.Warn("the embedded NATS server is restarted")
 	return e.restart(ctx)
 }

@@ -6,6 +6,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,8 @@ type Options struct {
 	ReadOnly bool // change no limits of streams that are there
 	lazy     bool // not an fsync a message: a restore makes its own at the end
 
-	release stamp // formats that the program knows, in tests; zero: ours
+	release stamp         // formats that the program knows, in tests; zero: ours
+	look    time.Duration // between two looks at the store's health; 0: lookEach
 
 	Prefix string // first token of every subject, and of the streams' names when it is not news
 	Owner  string // this process, in the readers' places
@@ -203,6 +205,11 @@ func (s *Store) ClientURL() string {
 
 // Ready says why the streams cannot be used now, or nil.
 func (s *Store) Ready(ctx context.Context) error {
+	if s.server != nil {
+		if err := s.server.illness(); err != nil {
+			return err
+		}
+	}
 	if !s.nc.IsConnected() {
 		return fmt.Errorf("NATS at %s is away", s.where())
 	}
@@ -226,10 +233,13 @@ func (s *Store) where() string {
 	return Redact(s.opts.URL)
 }
 
+// lookEach is how often the store's health is looked at.
+const lookEach = 10 * time.Second
+
 // Run watches over the store until ctx ends: the state of its streams for the
 // metrics, and the embedded server's health.
 func (s *Store) Run(ctx context.Context) error {
-	tick := time.NewTicker(10 * time.Second)
+	tick := time.NewTicker(cmp.Or(s.opts.look, lookEach))
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		s.observe(ctx)
