@@ -9,7 +9,7 @@ func (l *looked) alike(c *sketch, sameFeed bool) float64 {
 	}
 	s := l.share(c)
 	text := l.sameText(c)
-	if s.figures {
+	if s.figures || sameFeed && l.figures != 0 && c.figures != 0 && l.figures != c.figures {
 		return 0 // the same form, filled in anew
 	}
 	switch {
@@ -20,7 +20,7 @@ func (l *looked) alike(c *sketch, sameFeed bool) float64 {
 			return s.most
 		}
 		return 0
-	case l.title != 0 && l.title == c.title && s.most >= 0.5:
+	case l.title != 0 && l.title == c.title && (s.most >= 0.5 || l.bare || c.bare):
 		return 2
 	case text >= 0.5 && s.most >= 0.6 && s.weight >= 4:
 		return 1 + text
@@ -28,6 +28,12 @@ func (l *looked) alike(c *sketch, sameFeed bool) float64 {
 		return s.most
 	}
 	return 0
+}
+
+// copies says whether an item is the very text of a carrier, as an organ's
+// second feed brings it.
+func (l *looked) copies(c *sketch) bool {
+	return l.link != 0 && l.link == c.link || l.title != 0 && l.title == c.title && (l.bare || c.bare || l.sameText(c) >= 0.8)
 }
 
 // shared is what two items have in common of their telling words.

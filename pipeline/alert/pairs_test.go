@@ -2,7 +2,9 @@ package alert
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -96,6 +98,11 @@ func TestPairs(t *testing.T) {
 			k = &figure{}
 			kinds[p.Kind] = k
 		}
+		if os.Getenv("PAIRS_ALL") != "" {
+			l, c := look(p.B.item('b', start)), look(p.A.item('a', start))
+			s := l.share(&c.sketch)
+			fmt.Printf("SCORE %t %t %.1f %.2f %.2f %.2f %s %q / %q\n", p.Same, p.A.Feed == p.B.Feed, s.weight, s.most, s.least, l.sameText(&c.sketch), p.Kind, p.A.Title, p.B.Title)
+		}
 		if got == p.Same {
 			k.right++
 		} else {
@@ -121,5 +128,51 @@ func TestPairs(t *testing.T) {
 	t.Logf("precision %.3f (%d wrong), recall %.3f (%d missed)", precision, falsely, recall, missed)
 	if precision < 0.98 || recall < 0.9 {
 		t.Errorf("precision %.3f, recall %.3f; want 0.98 and 0.9", precision, recall)
+	}
+}
+
+// TestPairsRaised holds what is raised of the pairs against the labels: what
+// folds, and why the others do not.
+func TestPairsRaised(t *testing.T) {
+	t.Parallel()
+	adds := map[string]string{"a": AddsSeverity, "b": AddsVoice, "c": AddsOrgan}
+	reasons := map[string]int{}
+	var right, wrong int
+	for _, p := range pairs(t) {
+		items := []feed.Item{p.A.item('a', start), p.B.item('b', start.Add(time.Hour))}
+		out := &archive{}
+		r := storyRaiser(&list{items: items}, out)
+		r.Match = func(it feed.Item) rule.Result {
+			x := p.A
+			if it.Key == items[1].Key {
+				x = p.B
+			}
+			res := rule.Result{Channels: []rule.Hit{{Channel: "c", Severity: cmp.Or(x.Severity, rule.Medium), Rules: []rule.Match{{ID: "r"}}}}}
+			if x.Voice != nil {
+				res.Voice = *x.Voice
+				res.Voice.ID = cmp.Or(res.Voice.ID, "voice")
+			}
+			return res
+		}
+		if err := r.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		d := out.events[1].Event.Data
+		got := "raise"
+		if d.Folded != nil {
+			got = "fold"
+		}
+		switch {
+		case got == p.Expect && (!p.Same || d.Story.ID == d.ID || d.Story.Adds == adds[p.Reason]):
+			right++
+			reasons[d.Story.Adds]++
+		default:
+			wrong++
+			t.Logf("%s: %s %q, want %s %s: %q / %q (%s)", p.Kind, got, d.Story.Adds, p.Expect, p.Reason, p.A.Title, p.B.Title, p.Why)
+		}
+	}
+	t.Logf("%d as labelled, %d not; of those raised although they repeat: %v", right, wrong, reasons)
+	if share := float64(right) / float64(right+wrong); share < 0.95 || reasons[AddsVoice] < 20 || reasons[AddsOrgan] < 20 {
+		t.Errorf("%.3f are as labelled, want 0.95; %v", share, reasons)
 	}
 }

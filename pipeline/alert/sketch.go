@@ -29,6 +29,7 @@ const (
 	keptWords     = 24 // telling words that a sketch keeps
 	minhashes     = 24 // of 8 bits
 	shingle       = 3  // tokens
+	bareLead      = 12 // tokens: less is no text
 )
 
 // telling is a word by its hash, and how much it tells.
@@ -46,7 +47,9 @@ type sketch struct {
 	link    uint64 // 48 bits, 0 for none
 	title   uint64 // 32 bits, 0 when it tells too little
 	hashes  [minhashes]uint8
-	short   bool // too little text for hashes
+	short   bool   // too little text for hashes
+	bare    bool   // hardly more than a title
+	figures uint16 // hash of the title's numbers, dates too; 0 without
 	words   []telling
 	voice   voiced
 }
@@ -74,16 +77,23 @@ func look(it feed.Item) looked {
 		l.link = hash64("link", link) >> 16
 	}
 	lead := leadOf(it)
-	title, body := wordsOf(it.Title, sketchTitle), wordsOf(lead, sketchLead)
-	var spelled strings.Builder
+	title, body := wordsOf(headline(it.Title), sketchTitle), wordsOf(lead, sketchLead)
+	var spelled, figures strings.Builder
 	for _, w := range title {
-		spelled.WriteString(w.text)
-		spelled.WriteByte(' ')
+		spelled.WriteString(w.text + " ")
+		if w.number {
+			figures.WriteString(w.text + " ")
+		}
 	}
 	l.tell(title, body)
-	if l.tells(title) >= 3 { // two notices can have the title "Cyber-related Designations"
+	// Two notices can have the title "Cyber-related Designations".
+	if tells := l.tells(title); tells >= 3 || tells >= 1 && len(title) >= 6 {
 		l.title = hash64("title", spelled.String()) >> 32
 	}
+	if figures.Len() > 0 {
+		l.figures = uint16(hash64("figures", figures.String())) | 1
+	}
+	l.bare = len(body) < bareLead
 	l.hashes, l.short = minhash(it.Title, lead)
 	l.words = make([]telling, 0, len(l.all))
 	for h, k := range l.all {
@@ -92,6 +102,20 @@ func look(it feed.Item) looked {
 	slices.SortFunc(l.words, func(a, b telling) int { return cmp.Or(cmp.Compare(b.kind, a.kind), cmp.Compare(a.hash, b.hash)) })
 	l.words = l.words[:min(len(l.words), keptWords)]
 	return l
+}
+
+// headline is a title without what outlets add to it: their name at its end,
+// the number of the update before it.
+func headline(title string) string {
+	if before, rest, ok := strings.Cut(title, "-"); ok && strings.HasPrefix(before, "UPDATE ") && len(before) <= 9 {
+		title = rest
+	}
+	for _, mark := range []string{" - ", " | ", " – ", " — "} {
+		if i := strings.LastIndex(title, mark); i > 0 && len(strings.Fields(title[i:])) <= 5 && len(strings.Fields(title[:i])) >= 4 {
+			return title[:i]
+		}
+	}
+	return title
 }
 
 // leadOf is where an item's text begins: its summary, and its content where
@@ -225,7 +249,7 @@ func numberKind(w string, next *sketched) int {
 func minhash(title, lead string) (out [minhashes]uint8, short bool) {
 	var scan text.Scan
 	scan.Split(lead, text.Start{}, sketchLead)
-	if len(scan.Pieces) < 12 {
+	if len(scan.Pieces) < bareLead {
 		scan.Split(title, text.Start{Sentence: 1 << 20}, sketchTitle)
 	}
 	if len(scan.Pieces) < shingle+2 {
@@ -279,16 +303,20 @@ func tellingLink(link string) bool {
 // encode writes the sketch for the header.
 func (s *sketch) encode() string {
 	b := make([]byte, 0, 144)
-	short := uint8(0)
+	flags := uint8(0)
 	if s.short {
-		short = 1
+		flags |= 1
 	}
-	b = append(b, sketchVersion, short, s.voice.rank, s.voice.raised, s.voice.country[0], s.voice.country[1])
+	if s.bare {
+		flags |= 2
+	}
+	b = append(b, sketchVersion, flags, s.voice.rank, s.voice.raised, s.voice.country[0], s.voice.country[1])
 	b = binary.BigEndian.AppendUint32(b, s.voice.organ)
 	b = binary.BigEndian.AppendUint32(b, s.voice.speaker)
 	b = append(b, binary.BigEndian.AppendUint64(nil, uint64(s.fetched))[2:]...)
 	b = append(b, binary.BigEndian.AppendUint64(nil, s.link)[2:]...)
 	b = binary.BigEndian.AppendUint32(b, uint32(s.title))
+	b = binary.BigEndian.AppendUint16(b, s.figures)
 	b = append(b, s.hashes[:]...)
 	for _, w := range s.words {
 		x := w.hash<<3 | uint32(w.kind)
@@ -297,7 +325,7 @@ func (s *sketch) encode() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-const sketchHead = 6 + 4 + 4 + 6 + 6 + 4 + minhashes
+const sketchHead = 6 + 4 + 4 + 6 + 6 + 4 + 2 + minhashes
 
 var errSketch = errors.New("not a sketch")
 
@@ -310,12 +338,13 @@ func decodeSketch(text string) (s sketch, err error) {
 	if err != nil || len(b) < sketchHead || b[0] != sketchVersion || (len(b)-sketchHead)%3 != 0 {
 		return s, errSketch
 	}
-	s.short = b[1] == 1
+	s.short, s.bare = b[1]&1 != 0, b[1]&2 != 0
 	s.voice = voiced{rank: b[2], raised: b[3], country: [2]byte(b[4:6]), organ: binary.BigEndian.Uint32(b[6:]), speaker: binary.BigEndian.Uint32(b[10:])}
 	s.fetched = int64(binary.BigEndian.Uint64(append([]byte{0, 0}, b[14:20]...)))
 	s.link = binary.BigEndian.Uint64(append([]byte{0, 0}, b[20:26]...))
 	s.title = uint64(binary.BigEndian.Uint32(b[26:]))
-	copy(s.hashes[:], b[30:])
+	s.figures = binary.BigEndian.Uint16(b[30:])
+	copy(s.hashes[:], b[32:])
 	for b = b[sketchHead:]; len(b) > 0; b = b[3:] {
 		x := uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])
 		s.words = append(s.words, telling{x >> 3, uint8(x & 7)})

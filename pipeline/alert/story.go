@@ -182,7 +182,7 @@ func (x *stories) adds(p placed, channel string, severity rule.Severity, v voice
 		}
 		raised = true
 		highest, rank = max(highest, d.voice.raised), max(rank, d.voice.rank)
-		said = said || d.voice.speaksFor(v)
+		said = said || d.voice.speaksFor(v) || d.voice.country == v.country && p.look.copies(&c.sketch)
 	}
 	switch {
 	case !raised:
