@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"newsmonitor/pipeline/alert"
@@ -11,13 +10,8 @@ import (
 	"newsmonitor/pipeline/rule"
 )
 
-// ErrRefused wraps what a Desk does not take, in words for whoever asked: too
-// many mutes at a time, for instance.
-var ErrRefused = errors.New("refused")
-
-// Desk is what the page changes for everybody: mutes and acknowledgements.
-// What it is given was checked here; Unmute answers ErrGone for a mute that is
-// not active.
+// Desk is what the page changes for everybody: mutes and acknowledgements. It
+// refuses with alert.ErrNotAccepted, ErrNoMute and ErrNoAlert.
 type Desk interface {
 	Mutes(ctx context.Context) ([]Muted, error) // the active ones, the next to end first
 	Mute(ctx context.Context, m alert.Mute) (alert.Mute, error)

@@ -204,9 +204,9 @@ func (s *Server) deskError(err error) error {
 	switch {
 	case err == nil, errors.As(err, &he):
 		return err
-	case errors.Is(err, ErrGone):
-		return refuse(http.StatusNotFound, "there is no such mute any more")
-	case errors.Is(err, ErrRefused):
+	case errors.Is(err, alert.ErrNoMute), errors.Is(err, alert.ErrNoAlert):
+		return refuse(http.StatusNotFound, "%v any more", err)
+	case errors.Is(err, alert.ErrNotAccepted):
 		return refuse(http.StatusUnprocessableEntity, "%s", clip(oneLine(visible(err.Error())), 300))
 	}
 	s.log.Warn("change the desk", "error", err)

@@ -74,14 +74,13 @@ type tick struct {
 }
 
 type titled struct {
-	At       when
-	Clock    string
-	Channel  string
-	Severity string
-	ID       string
-	Title    string
-	Lang     string
-	Source   string
+	At     when
+	Clock  string
+	Chips  []chip
+	Title  string
+	Lang   string
+	Source string
+	item   string
 }
 
 type month struct {
@@ -150,14 +149,7 @@ func (s *Server) timelinePage(w http.ResponseWriter, r *http.Request) error {
 	view.Cut = more
 	view.Chart = newChart(points, f.values())
 	if len(points) <= maxTitled {
-		for _, p := range points {
-			e, ok := events[p.sequence]
-			if !ok {
-				continue
-			}
-			view.Chart.Events = append(view.Chart.Events, titled{newWhen(p.at, now), p.at.Format("2 Jan 2006 15:04"), p.channel, string(p.severity),
-				e.Data.ID, e.Data.Item.Title, langAttr(e.Data.Item.Language), e.Data.Source.Title})
-		}
+		view.Chart.Events = entitled(points, events, now)
 	} else {
 		view.Chart.Months = view.Chart.months(points)
 	}
@@ -166,6 +158,28 @@ func (s *Server) timelinePage(w http.ResponseWriter, r *http.Request) error {
 		view.Notice = "The charts may not be complete yet: " + err.Error() + "."
 	}
 	return s.render(w, s.pages.timeline, http.StatusOK, view)
+}
+
+// entitled are the points with their titles, one line an item.
+func entitled(points []point, events map[uint64]alert.Event, now time.Time) []titled {
+	layout := "2 Jan 2006 15:04"
+	if n := len(points); n > 0 && points[n-1].at.Sub(points[0].at) < time.Hour {
+		layout = "15:04:05"
+	}
+	var out []titled
+	for _, p := range points {
+		e, ok := events[p.sequence]
+		if !ok {
+			continue
+		}
+		c := chip{p.channel, string(p.severity), e.Data.ID}
+		if n := len(out); n > 0 && out[n-1].item == e.Data.Item.Key {
+			out[n-1].Chips = append(out[n-1].Chips, c)
+			continue
+		}
+		out = append(out, titled{newWhen(p.at, now), p.at.Format(layout), []chip{c}, e.Data.Item.Title, langAttr(e.Data.Item.Language), e.Data.Source.Title, e.Data.Item.Key})
+	}
+	return out
 }
 
 // readPoints reads the events behind the points, and drops those that the

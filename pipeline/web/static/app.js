@@ -176,7 +176,7 @@
   }
 
   const pill = $("pill"), live = $("live"), title = document.title;
-  const fresh = new Set(); // items, as the list shows them
+  const fresh = new Map(); // items, as the list shows them, with their newest sequence
   let stale = false, source, last;
   function show() {
     const n = fresh.size;
@@ -203,9 +203,11 @@
     try {
       const { answer, page } = await fetchPage(location.pathname + location.search);
       if (!answer.ok || answer.redirected) { location.reload(); return; }
-      swap(page, ["sum", "mutes", "notice"]);
+      const inUse = document.querySelector(".menu[open]") || $("filters").contains(document.activeElement), folded = !$("filters").open;
+      swap(page, inUse ? ["sum", "mutes", "notice"] : ["sum", "mutes", "notice", "filters"]);
+      if (folded) $("filters").open = false;
       replaceList(page);
-      fresh.clear();
+      for (const [item, seq] of fresh) if (seq <= Number(list.dataset.newest)) fresh.delete(item); // later ones are not in it
       stale = false;
       show();
       const to = at ? list.querySelector('.alert[data-item="' + at + '"]') : alerts()[0];
@@ -220,11 +222,12 @@
     const text = yes ? "Connection lost, trying again" : "live";
     if (live.textContent !== text) live.textContent = text;
   }
-  let wait = 1000, timer, retry;
+  let wait = 1000, timer = null, retry;
+  function calm() { clearTimeout(timer); timer = null; }
   function connect() {
     source?.close();
     clearTimeout(retry);
-    clearTimeout(timer);
+    calm();
     if (!list.dataset.stream) { live.hidden = true; return; }
     last = list.dataset.newest;
     subscribe();
@@ -233,16 +236,15 @@
     const url = new URL(list.dataset.stream, location.href);
     url.searchParams.set("after", last);
     const s = source = new EventSource(url);
-    s.onopen = () => { wait = 1000; clearTimeout(timer); lost(false); };
+    s.onopen = () => { wait = 1000; calm(); lost(false); };
     s.onmessage = (e) => {
       last = e.lastEventId;
-      fresh.add(JSON.parse(e.data).event.data.item.key);
+      fresh.set(JSON.parse(e.data).event.data.item.key, Number(last));
       show();
     };
     s.addEventListener("reset", () => { stale = true; show(); });
     s.onerror = () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => lost(true), 3000); // a restart is no news
+      timer ??= setTimeout(() => lost(true), 3000); // a restart is no news
       if (s.readyState !== EventSource.CLOSED) return;
       retry = setTimeout(subscribe, wait); // refused: the browser would not try again
       wait = Math.min(wait * 2, 60000);
@@ -348,6 +350,14 @@
     e.preventDefault();
     a.focus({ preventScroll: true });
     if (link.classList.contains("act-ack")) acknowledge(a); else openForm("/desk/mute?" + refs(a));
+  });
+  document.addEventListener("submit", async (e) => {
+    const f = e.target.closest("#mutes form");
+    if (!f) return;
+    e.preventDefault();
+    const { answer } = await fetchPage(f.getAttribute("action"), { method: "POST", body: new URLSearchParams(new FormData(f)) }).catch(() => ({}));
+    say(answer?.ok ? "Unmuted." : "The mute could not be ended.");
+    reload(true);
   });
   dialog.addEventListener("close", () => { dialog.replaceChildren(); });
   connect();
