@@ -75,11 +75,11 @@ func (b tab) until(js string) {
 		err = poll()
 	}
 	if err != nil {
-		b.t.Fatalf("wait for %s: %v\nthe page says: %.600s", js, err, value[string](b, `document.body.innerText`))
+		b.t.Fatalf("wait for %s: %v\nthe page says: %.600s", js, err, inPage[string](b, `document.body.innerText`))
 	}
 }
 
-func value[T any](b tab, js string) T {
+func inPage[T any](b tab, js string) T {
 	b.t.Helper()
 	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"newsmonitor/pipeline/alert"
 	"newsmonitor/pipeline/rule"
@@ -36,6 +37,13 @@ type earlier struct {
 func (s *Server) before(ctx context.Context, st alert.Stored, now time.Time) []earlier {
 	d := st.Event.Data
 	own := listWords(d)
+	for _, code := range d.States { // which states it is about is compared already
+		for w := range own {
+			if _, word, _ := strings.Cut(w, " "); word == strings.ToLower(regionName(code)) {
+				delete(own, w)
+			}
+		}
+	}
 	if len(d.States) == 0 || len(own) == 0 {
 		return nil
 	}
@@ -97,19 +105,33 @@ func (s *Server) before(ctx context.Context, st alert.Stored, now time.Time) []e
 	return list
 }
 
-// listWords are the words of an alert's evidence that came from a list, by
-// list and folded; which state it is about is compared elsewhere.
+// listWords are the names in an alert's evidence that came from a list, by list
+// and folded. A name is written with a capital, or in a script that has none;
+// "sanctions" or "hacked" is what every story of the kind says. What a list of
+// states gave is compared elsewhere.
 func listWords(d alert.Data) map[string]bool {
-	words := map[string]bool{}
+	words, states := map[string]bool{}, map[string]bool{}
 	for _, m := range d.Rules {
 		for _, e := range m.Evidence {
-			if w := strings.ToLower(strings.TrimSpace(e.Text)); e.List != "" && e.List != "states" && w != "" && len(words) < 200 {
+			w := strings.ToLower(strings.TrimSpace(e.Text))
+			switch {
+			case e.List == "states":
+				states[w] = true
+			case e.List != "" && w != "" && len(words) < 200 && strings.ContainsFunc(e.Text, capital):
 				words[e.List+" "+w] = true
 			}
 		}
 	}
+	for w := range words { // other lists name states too
+		if _, word, _ := strings.Cut(w, " "); states[word] {
+			delete(words, w)
+		}
+	}
 	return words
 }
+
+// capital tells whether a letter can begin a name: letters without case can.
+func capital(r rune) bool { return unicode.IsUpper(r) || unicode.IsLetter(r) && !unicode.IsLower(r) }
 
 // entitle reads the titles of the carriers that only the index knew.
 func (s *Server) entitle(ctx context.Context, also []teller) {

@@ -24,6 +24,7 @@ const (
 	chartRight = 980
 	chartWidth = 1000
 	laneHeight = 34
+	maxDotIDs  = 20
 	bucket     = 7 // marks of one lane that are nearer become one
 )
 
@@ -64,6 +65,7 @@ type dot struct {
 	Severity string
 	Href     string
 	Label    string
+	IDs      []string // of its alerts, the first of many
 	n        int
 	at, to   time.Time
 }
@@ -238,6 +240,9 @@ func newChart(points []point, v url.Values) chart {
 		if n := len(l.Marks); n > 0 && math.Abs(px-x(l.Marks[n-1].at)) < bucket {
 			m := &l.Marks[n-1]
 			m.n++
+			if len(m.IDs) < maxDotIDs {
+				m.IDs = append(m.IDs, hexID(p.id))
+			}
 			if p.at.After(m.to) {
 				m.to = p.at
 			}
@@ -246,7 +251,7 @@ func newChart(points []point, v url.Values) chart {
 			}
 			continue
 		}
-		l.Marks = append(l.Marks, dot{Severity: string(p.severity), Href: "/alerts/" + hexID(p.id), n: 1, at: p.at, to: p.at})
+		l.Marks = append(l.Marks, dot{Severity: string(p.severity), Href: "/alerts/" + hexID(p.id), IDs: []string{hexID(p.id)}, n: 1, at: p.at, to: p.at})
 	}
 	for i := range c.Lanes {
 		l := &c.Lanes[i]
