@@ -57,7 +57,7 @@ func layout(b *strings.Builder, n *Node, indent string, col, width int) int {
 				if tight(n, k) {
 					size += 2
 				}
-				if n.Op == And || broken || col+size > width {
+				if n.Op == And || broken || col+size > width || compound(k) || compound(n.Kids[i-1]) {
 					line(indent)
 					write(n.name() + " ")
 				} else {
@@ -70,8 +70,16 @@ func layout(b *strings.Builder, n *Node, indent string, col, width int) int {
 		}
 	case Near, Onear, Sent, Para, Except:
 		from := b.Len()
-		kid(n.Kids[0])
-		if strings.Contains(b.String()[from:], "\n") {
+		if first := n.Kids[0]; chains(first) && !tight(n, first) { // a chain goes on in one column
+			col = layout(b, first, indent, col, width)
+		} else {
+			kid(first)
+		}
+		size := wide(n.name()) + 2 + wide(Format(n.Kids[1]))
+		if tight(n, n.Kids[1]) {
+			size += 2
+		}
+		if strings.Contains(b.String()[from:], "\n") || col+size > width {
 			line(indent)
 			write(n.name() + " ")
 		} else {
@@ -101,6 +109,21 @@ func layout(b *strings.Builder, n *Node, indent string, col, width int) int {
 	}
 	return col
 }
+
+// compound tells an alternative that is a condition of its own, and gets its
+// own line where not all fit on one; words and lists fill lines.
+func compound(n *Node) bool {
+	switch n.Op {
+	case Word, List, Fact:
+		return false
+	case Field, Case, Exact, Stem, Except, Not:
+		return len(n.Kids) > 0 && (n.Kids[0].Op == Or || compound(n.Kids[0]))
+	}
+	return true
+}
+
+// chains tells the operators that make chains.
+func chains(n *Node) bool { return binary(n) && n.Op != Or && n.Op != And && n.Op != Not }
 
 // wide is how many columns a terminal gives to s.
 func wide(s string) int {
