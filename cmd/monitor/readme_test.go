@@ -26,8 +26,8 @@ func block(t *testing.T, readme, begin string) string {
 	return out
 }
 
-// TestReadme: the feed and the rule that the README shows are right, so that
-// who copies them begins with something that works.
+// TestReadme: the feed, the rule and the destinations that the README shows are
+// right, so that who copies them begins with something that works.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("../../README.md")
@@ -40,8 +40,9 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "rules", "chips.yaml"), block(t, string(b), "channel: chips"))
-	cmd := exec.Command("monitor", "check")
-	cmd.Dir = dir
+	write(t, filepath.Join(dir, "notify.yaml"), block(t, string(b), "page: https://monitor.example.org         # where people open the page; messages link to it"))
+	cmd := exec.Command("monitor", "check", "--notify", "notify.yaml")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOOK_SECRET=for the test")
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "fine: 1 feeds (1 watched), 1 rules in 1 channels") {
 		t.Errorf("%v: %s", err, out)
