@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
 
 	"newsmonitor/pipeline/alert"
 	"newsmonitor/pipeline/rule"
@@ -37,7 +38,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m) // after all tests nothing of this room runs on
 }
 
 func openStore(ctx context.Context, dir, owner string) (*stream.Store, error) {

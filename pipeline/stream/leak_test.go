@@ -7,8 +7,18 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"newsmonitor/pipeline/feed"
 )
+
+// TestMain: after all tests nothing of this room runs on. A server that is
+// stopped while it makes a stream can leave that stream's file open; that is not
+// ours to mend, and a daemon ends with its server.
+func TestMain(m *testing.M) {
+	const server = "github.com/nats-io/nats-server/v2/server"
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(server+".(*fileStore).flushStreamStateLoop"), goleak.IgnoreTopFunction(server+"/ats.Register.func1"))
+}
 
 // TestNothingLeft: after Close nothing of a store runs on. It is not parallel:
 // it counts the goroutines of the whole process.
