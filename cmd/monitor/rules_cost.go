@@ -12,7 +12,9 @@ import (
 
 type rulesCostCmd struct {
 	ruleFiles
-	JSON bool `name:"json" help:"One rule a line as JSON."`
+	IDs   []string `arg:"" optional:"" name:"rule" help:"Only these rules."`
+	Query string   `placeholder:"QUERY" help:"What a rule with this query would cost instead; it may use the rules' lists."`
+	JSON  bool     `name:"json" help:"One rule a line as JSON."`
 }
 
 func (rulesCostCmd) Help() string {
@@ -22,14 +24,15 @@ the query alone, for an item of 5 KB; they do not change with what the feeds bri
 1 step an item is a warning of monitor check, one of more than 10 is refused, unless slow_ok: true stands
 beside it. A rule that needs no word at all is tried on every item and needs allow_unanchored: true.
 
-Example:
-    monitor rules cost --rules rules`
+Examples:
+    monitor rules cost --rules rules
+    monitor rules cost --query '@states NEAR/5 sanction*'`
 }
 
 // priced is one line of the output.
 type priced struct {
 	ID      string `json:"id"`
-	Channel string `json:"channel"`
+	Channel string `json:"channel,omitempty"`
 	rule.Price
 }
 
@@ -38,11 +41,26 @@ func (c *rulesCostCmd) Run(t terminal) error {
 	if err != nil {
 		return err
 	}
+	for _, id := range c.IDs {
+		if err := knows(set, id); err != nil {
+			return err
+		}
+	}
 	var rules []priced
 	for _, r := range set.Rules() {
-		if r.Disabled == "" {
+		if c.Query == "" && (len(c.IDs) == 0 && r.Disabled == "" || slices.Contains(c.IDs, r.ID)) {
 			rules = append(rules, priced{r.ID, r.Channel, r.Price})
 		}
+	}
+	if c.Query != "" {
+		q, l := set.Query(c.Query)
+		for _, p := range l {
+			fmt.Fprintln(t.err, safeLines(p.String()))
+		}
+		if q == nil {
+			return errQuiet
+		}
+		rules = []priced{{ID: "query", Price: q.Price()}}
 	}
 	slices.SortStableFunc(rules, func(a, b priced) int { return cmp.Or(cmp.Compare(b.Cost, a.Cost), cmp.Compare(a.ID, b.ID)) })
 	if c.JSON {
@@ -69,6 +87,9 @@ func (c *rulesCostCmd) Run(t terminal) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	if len(rules) == 1 {
+		return nil
 	}
 	fmt.Fprintf(t.out, "%d rules, %s steps an item, %s rules tried an item\n", len(rules), rule.Figure(steps), rule.Figure(tried))
 	return nil

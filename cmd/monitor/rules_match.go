@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,9 +18,12 @@ import (
 
 type rulesMatchCmd struct {
 	ruleFiles
-	File   string `arg:"" optional:"" default:"-" help:"Items as JSON, one a line; - is standard input."`
-	WhyNot string `placeholder:"RULE" help:"For each item, the first clause of this rule that does not hold."`
-	JSON   bool   `name:"json" help:"One item a line as JSON."`
+	File    string `arg:"" optional:"" default:"-" help:"Items as JSON, one a line; - is standard input."`
+	Title   string `placeholder:"TEXT" help:"An item with this title instead."`
+	Summary string `placeholder:"TEXT" help:"Its summary."`
+	Content string `placeholder:"TEXT" help:"Its content."`
+	WhyNot  string `placeholder:"RULE" help:"For each item, the first clause of this rule that does not hold."`
+	JSON    bool   `name:"json" help:"One item a line as JSON."`
 }
 
 func (rulesMatchCmd) Help() string {
@@ -26,7 +31,9 @@ func (rulesMatchCmd) Help() string {
 country} make the answer better. monitor feeds read --json prints items with these fields.
 
 Example:
-    echo '{"title": "Treasury sanctions two North Korean hackers"}' | monitor rules match`
+    monitor rules match --title 'Treasury sanctions two North Korean hackers'
+    echo '{"title": "Treasury sanctions two North Korean hackers"}' | monitor rules match
+    monitor rules match --why-not sanctions-lifted items.jsonl`
 }
 
 // given is one line of input: an item, with an id that is echoed.
@@ -61,6 +68,15 @@ func (c *rulesMatchCmd) Run(t terminal) error {
 	if err := knows(set, c.WhyNot); err != nil {
 		return err
 	}
+	if c.Title+c.Summary+c.Content != "" {
+		if c.File != "-" {
+			return misuse("give a file, or an item by --title, not both")
+		}
+		if strings.TrimSpace(c.Title) == "" {
+			return misuse("an item needs a --title")
+		}
+		return c.match(t.out, set, given{Item: feed.Item{Title: c.Title, Summary: c.Summary, Content: c.Content}})
+	}
 	in := t.in
 	if c.File != "-" {
 		f, err := os.Open(c.File)
@@ -74,17 +90,23 @@ func (c *rulesMatchCmd) Run(t terminal) error {
 	bad := 0
 	for n := 1; ; n++ {
 		line, err := lines.ReadBytes('\n')
-		if len(strings.TrimSpace(string(line))) > 0 {
-			if lerr := c.match(t.out, set, line); lerr != nil {
-				fmt.Fprintf(t.err, "%s:%d: %v\n", c.File, n, lerr)
+		if n == 1 {
+			line = bytes.TrimPrefix(line, []byte("\uFEFF"))
+		}
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			g, lerr := readGiven(line)
+			if lerr != nil {
+				fmt.Fprintf(t.err, "%s:%d: no item: %s\n", c.File, n, safe(lerr.Error()))
 				bad++
+			} else if err := c.match(t.out, set, g); err != nil {
+				return err
 			}
 		}
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("read %s: %w", c.File, err)
+			return fmt.Errorf("read items: %w", err)
 		}
 	}
 	if bad > 0 {
@@ -96,8 +118,10 @@ func (c *rulesMatchCmd) Run(t terminal) error {
 // knows refuses the id of a rule that is not there.
 func knows(set *rule.Set, id string) error {
 	var ids []string
-	for _, r := range set.Rules() {
-		ids = append(ids, r.ID)
+	if id != "" {
+		for _, r := range set.Rules() {
+			ids = append(ids, r.ID)
+		}
 	}
 	if id == "" || slices.Contains(ids, id) {
 		return nil
@@ -108,14 +132,25 @@ func knows(set *rule.Set, id string) error {
 	return misuse("there is no rule %s; monitor rules list shows them", id)
 }
 
-func (c *rulesMatchCmd) match(w io.Writer, set *rule.Set, line []byte) error {
-	var g given
-	if err := json.Unmarshal(line, &g); err != nil {
-		return fmt.Errorf("no item: %w", err)
+// readGiven reads one line, and says in an analyst's words what is wrong with it.
+func readGiven(line []byte) (g given, err error) {
+	err = json.Unmarshal(line, &g)
+	var mistyped *json.UnmarshalTypeError
+	switch {
+	case line[0] != '{':
+		return g, errors.New(`want a JSON object on one line, such as {"title": "..."}`)
+	case errors.As(err, &mistyped):
+		field := strings.TrimPrefix(mistyped.Field, "Item.")
+		return g, fmt.Errorf("%s cannot be a JSON %s", field, mistyped.Value)
+	case err != nil:
+		return g, fmt.Errorf("it is no JSON: %w", err)
+	case strings.TrimSpace(g.Title) == "":
+		return g, errors.New("it has no title")
 	}
-	if strings.TrimSpace(g.Title) == "" {
-		return fmt.Errorf("no item: it has no title")
-	}
+	return g, nil
+}
+
+func (c *rulesMatchCmd) match(w io.Writer, set *rule.Set, g given) error {
 	res := set.Match(g.Item)
 	out := matched{ID: g.ID, States: res.States, Voice: struct{}{}, Alerts: []matchedAlert{}}
 	if res.Voice.ID != "" {
@@ -131,6 +166,9 @@ func (c *rulesMatchCmd) match(w io.Writer, set *rule.Set, line []byte) error {
 		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)
 		return e.Encode(out)
+	}
+	if c.WhyNot != "" && out.WhyNot == "" {
+		out.WhyNot = "rule " + c.WhyNot + " fires"
 	}
 	out.show(w, styleFor(w), g.Title)
 	return nil

@@ -15,6 +15,7 @@ import (
 type Query struct {
 	set  *Set
 	text string
+	node *query.Node
 	e    *expr
 	asks bool // for states, the voice or the language, which cost more to find than words
 
@@ -52,7 +53,7 @@ func (s *Set) Query(src string) (*Query, problem.List) {
 	if len(problems.Errors()) > 0 {
 		return nil, problems
 	}
-	q := &Query{set: s, text: query.Format(n), e: newProgram(s.lists).compile(n)}
+	q := &Query{set: s, text: query.Format(n), node: n, e: newProgram(s.lists).compile(n)}
 	b := engine.NewBuilder(vocabulary{})
 	q.ref = b.Query(n, listsOf(s.lists))
 	p := b.Program()
@@ -66,6 +67,9 @@ func (s *Set) Query(src string) (*Query, problem.List) {
 
 // String is the canonical form.
 func (q *Query) String() string { return q.text }
+
+// Price is what a rule with this query would cost.
+func (q *Query) Price() Price { return priceOf(q.node, q.set.lists) }
 
 // Match tells whether an item fits, and where.
 func (q *Query) Match(it feed.Item) (Match, bool) {
