@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net/http"
@@ -103,7 +104,7 @@ func TestManyFeeds(t *testing.T) {
 	flags := append([]string{"run", "--data", filepath.Join(dir, "data"), "--rules", "builtin", "--allow-net", "127.0.0.0/8", "--nats-listen", "127.0.0.1:0", "--http", "127.0.0.1:0",
 		"--max-store", "20GiB"}, manyFiles(t, dir, port, feeds, hosts, every)...)
 
-	// first is how long a start takes to the first request of a server.
+	// start also says how long it takes to the first request of a server.
 	start := func() (p *process, first time.Duration) {
 		ask()
 		begun := time.Now()
@@ -125,7 +126,7 @@ func TestManyFeeds(t *testing.T) {
 	}
 
 	p, fresh := start()
-	t.Logf("first poll %.1f s after the very first start", fresh.Seconds())
+	t.Logf("first poll %.1f s after the very first start, %.1f s of CPU", fresh.Seconds(), used(t, p.Process.Pid).cpu.Seconds())
 	stop(p)
 
 	// Everything is asked once and stored, as fast as it goes.
@@ -143,7 +144,8 @@ func TestManyFeeds(t *testing.T) {
 	time.Sleep(time.Until(begun.Add(every + every/10))) // until the first are due again
 
 	p, cold := start()
-	t.Logf("first poll %.1f s after a start with the states of all feeds; %d MB resident", cold.Seconds(), used(t, p.Process.Pid).rss>>20)
+	u := used(t, p.Process.Pid)
+	t.Logf("first poll %.1f s after a start with the states of all feeds, %.1f s of CPU; %d MB resident", cold.Seconds(), u.cpu.Seconds(), u.rss>>20)
 
 	_, page, _ := strings.Cut(p.says(t, "newsmonitor runs"), "page=")
 	page, _, _ = strings.Cut(page, " ")
@@ -182,4 +184,70 @@ func TestManyFeeds(t *testing.T) {
 		t.Errorf("the first poll came %s after the first start and %s after a later one, want 5 s at most", fresh, cold)
 	}
 	stop(p)
+}
+
+// TestFrequentPolls asks 10,000 feeds each 10 s and wants them asked in time:
+//
+//	NEWSMONITOR_LONG=1 go test ./cmd/monitor -run TestFrequentPolls -v -timeout 30m
+func TestFrequentPolls(t *testing.T) {
+	if !long() {
+		t.Skip("takes minutes and both cores: NEWSMONITOR_LONG=1")
+	}
+	const every = 10 * time.Second
+	feeds := measure("NEWSMONITOR_FEEDS", 10_000)
+	hosts := min(2000, feeds)
+	port, ask := crowded(t, hosts, 1)
+	dir := t.TempDir()
+	p := startProcess(t, dir, append([]string{"run", "--data", filepath.Join(dir, "data"), "--rules", "builtin", "--allow-net", "127.0.0.0/8", "--nats-listen", "off", "--http", "127.0.0.1:0",
+		"--min-interval", every.String(), "--host-gap", "0s", "--per-host", "64"}, manyFiles(t, dir, port, feeds, hosts, every)...)...)
+	_, page, _ := strings.Cut(p.says(t, "newsmonitor runs"), "page=")
+	page, _, _ = strings.Cut(page, " ")
+	for begun := time.Now(); ; {
+		if time.Since(begun) > 10*time.Minute {
+			t.Fatal("after ten minutes there are still feeds that were never asked")
+		}
+		time.Sleep(every) // a process can only be watched
+		if c := ask(); c.Unchanged == c.Requests && c.Requests > 0 {
+			break
+		}
+	}
+	time.Sleep(every)
+	ask()
+	was, delays, at := used(t, p.Process.Pid), scheduleDelays(t, page), time.Now()
+	time.Sleep(6 * every)
+	now, later, took, asked := used(t, p.Process.Pid), scheduleDelays(t, page), time.Since(at), ask()
+	polls := later["+Inf"] - delays["+Inf"]
+	within := func(seconds string) float64 { return 100 * (later[seconds] - delays[seconds]) / polls }
+	cpu := 100 * (now.cpu - was.cpu).Seconds() / took.Seconds()
+	t.Logf("%d feeds each %s: %.0f polls a second, %.0f %% of one core, %d MB resident; begun within 10 ms %.2f %%, 50 ms %.2f %%, 100 ms %.2f %%, 500 ms %.2f %%, 1 s %.2f %%; %+v",
+		feeds, every, polls/took.Seconds(), cpu, now.rss>>20, within("0.01"), within("0.05"), within("0.1"), within("0.5"), within("1"), asked)
+	if polls < float64(feeds)*5 {
+		t.Errorf("%.0f polls in %s, want each of %d feeds six times", polls, took, feeds)
+	}
+	if within("0.5") < 99 {
+		t.Errorf("%.2f %% of the polls began within half a second of their time, want 99 %%", within("0.5"))
+	}
+	_ = p.Process.Signal(syscall.SIGTERM)
+	_ = p.Wait()
+}
+
+// scheduleDelays is how many polls began at most so many seconds late.
+func scheduleDelays(t *testing.T, page string) map[string]float64 {
+	t.Helper()
+	resp, err := http.Get(page + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	counts := map[string]float64{}
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		rest, ok := strings.CutPrefix(lines.Text(), `monitor_schedule_delay_seconds_bucket{le="`)
+		if le, value, cut := strings.Cut(rest, `"} `); ok && cut {
+			counts[le], _ = strconv.ParseFloat(value, 64)
+		}
+	}
+	if len(counts) == 0 {
+		t.Fatal("no monitor_schedule_delay_seconds")
+	}
+	return counts
 }
