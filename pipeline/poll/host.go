@@ -16,6 +16,7 @@ const (
 type host struct {
 	busy    int
 	waiting int                  // redirects that wait for their turn: they go first
+	unread  int                  // feeds whose state is still being read: they may have been told to wait
 	next    time.Time            // not before: the gap
 	limited map[string]time.Time // feeds that were told 429, and until when
 	freed   chan struct{}        // closed when a request ended; nil if nobody waits

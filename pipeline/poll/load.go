@@ -32,15 +32,26 @@ func (p *Poller) startLoading(ctx context.Context, polls *sync.WaitGroup) {
 		return
 	}
 	p.loading = true
-	// An order that mixes hosts and is the same at each start.
+	// First polls come in an order that mixes hosts and is the same at each
+	// start. States are read host by host: a host is not asked before we know
+	// which of its feeds were told to wait.
 	mixed := make(map[*entry]string, len(batch))
 	for _, e := range batch {
 		mixed[e] = hash(16, e.feed.ID)
 	}
 	slices.SortFunc(batch, func(a, b *entry) int { return strings.Compare(mixed[a], mixed[b]) })
+	places := make(map[*entry]int, len(batch))
+	for i, e := range batch {
+		places[e] = i
+	}
+	slices.SortStableFunc(batch, func(a, b *entry) int { return strings.Compare(a.host, b.host) })
+	hosts := make([]*host, len(batch))
+	for i, e := range batch {
+		hosts[i] = p.host(e.host)
+		hosts[i].unread++
+	}
 	begun := p.Now()
 	polls.Go(func() {
-		late := 0
 		for part := range slices.Chunk(batch, chunk) {
 			jobs := make([]job, len(part))
 			p.mu.Lock()
@@ -59,8 +70,12 @@ func (p *Poller) startLoading(ctx context.Context, polls *sync.WaitGroup) {
 			}
 			_ = group.Wait() // the errors are in failed: ctx ended
 			p.mu.Lock()
-			late = p.joined(part, jobs, failed, begun, late, len(batch))
+			p.joined(part, jobs, failed, begun, places)
+			for _, h := range hosts[:len(part)] {
+				h.unread--
+			}
 			p.mu.Unlock()
+			hosts = hosts[len(part):]
 			p.nudge()
 		}
 		p.mu.Lock()
@@ -70,10 +85,9 @@ func (p *Poller) startLoading(ctx context.Context, polls *sync.WaitGroup) {
 	})
 }
 
-// joined places feeds whose state was read. Those that are due already, late
-// of them before these, are spread from begun on. It returns how many are
-// late by now.
-func (p *Poller) joined(part []*entry, jobs []job, failed []error, begun time.Time, late, all int) int {
+// joined places feeds whose state was read. Those that are due already are
+// spread from begun on, each at its place among all.
+func (p *Poller) joined(part []*entry, jobs []job, failed []error, begun time.Time, places map[*entry]int) {
 	now := p.Now()
 	for i, e := range part {
 		if failed[i] != nil || e.removed || e.why != "" {
@@ -98,12 +112,10 @@ func (p *Poller) joined(part []*entry, jobs []job, failed []error, begun time.Ti
 			continue
 		}
 		if !e.due.After(now) {
-			e.due = p.pace.Start(begun, every, late, all)
-			late++
+			e.due = p.pace.Start(begun, every, places[e], len(places))
 		}
 		heap.Push(&p.due, e)
 	}
-	return late
 }
 
 // respread makes good for a sleep of the machine or a clock that jumped: what

@@ -70,7 +70,7 @@ type Poller struct {
 	due      dueHeap
 	ready    []*entry // due, waiting for a place or for their host
 	hosts    map[string]*host
-	watched  int // feeds of the catalogue that are polled
+	watched  int       // feeds of the catalogue that are polled
 	wakes    time.Time // when the loop looks at the schedule again by itself
 	inFlight int
 	suspects int // of inFlight: feeds whose last poll failed or was slow

@@ -217,7 +217,13 @@ func TestReliabilityPace(t *testing.T) {
 		p := w.poller(one(every))
 		w.runFor(p, 60*longest)
 		gaps := w.gaps(one(every).URL)
+		if n := len(gaps); n < 8 || n > 11 {
+			w.Errorf("%d requests in sixty days, want three and then one a week", n+1)
+		}
 		for i, gap := range gaps {
+			if i < goneAfter-1 && gap < hour {
+				w.Errorf("confirmed after %s, want hours", gap)
+			}
 			if i >= goneAfter-1 && (gap < probeGone || gap > probeGone+longest) {
 				w.Errorf("gap %d of a gone feed is %s, want a week", i, gap)
 			}

@@ -93,6 +93,7 @@ var differs = map[int]string{
 	22:  "gaps grow by 1.5 to 2.5 up to a day, then stay",
 	27:  "confirmed twice hours apart, then weekly",
 	29:  "skipHours and skipDays are honoured, up to a day",
+	36:  "spread over n/20 s (design.md 4.2), so at most 40 a second whatever the interval",
 	32:  "every below the floor (--min-interval) is raised to it",
 	40:  "with NEWSMONITOR_LONG only",
 	72:  "br and zstd are asked for (issue 5), so their bombs are too_large; a chain of encodings is encoding",

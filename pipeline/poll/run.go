@@ -123,6 +123,10 @@ func (p *Poller) dispatch(ctx context.Context, polls *sync.WaitGroup) time.Durat
 		case h.busy+h.waiting >= p.PerHost, via != nil && via.busy+via.waiting >= p.PerHost,
 			suspect && p.suspects >= max(p.places(p.watched)/2, 1):
 			kept = append(kept, e) // whoever ends wakes us
+		case h.unread > 0:
+			kept = append(kept, e) // whoever reads wakes us
+		case p.once != nil && h.pause(now).After(now):
+			p.once.Waiting++
 		case h.until(now).After(now):
 			nap = min(nap, h.until(now).Sub(now))
 			kept = append(kept, e)
