@@ -122,6 +122,17 @@ func (f Files) Load(prev *Config) (*Config, error) {
 		}
 		c.Feeds[i] = fd
 	}
+	if all := len(f.Extra); len(names) > 0 {
+		for _, l := range lists {
+			all += len(l)
+		}
+		if from := 0; all == len(c.Feeds) { // no feed replaced another: one copy will do, as what is resolved stays so
+			for i, name := range names {
+				c.catalogs[name] = result{c.Feeds[from : from+len(lists[i])]}
+				from += len(lists[i])
+			}
+		}
+	}
 	c.Problems = append(c.Problems, ruleProblems...)
 	var l problem.List
 	c.Pushed, l = f.loadDestinations(c, prev)
