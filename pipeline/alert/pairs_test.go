@@ -37,6 +37,7 @@ type pairItem struct {
 	Country   string        `json:"country"`
 	Severity  rule.Severity `json:"severity"`
 	Voice     *rule.Voice   `json:"voice"` // where it was recognised
+	Group     string        `json:"group"` // the story that it tells, over all pairs
 }
 
 func (p pairItem) item(key byte, fetched time.Time) feed.Item {
