@@ -124,19 +124,34 @@ func (c *rulesEvalCmd) coverage(t terminal, set *rule.Set, gold []labelled) erro
 		}
 		switch same := idle[i : i+n]; p.Kind {
 		case "rule":
-			fmt.Fprintf(t.out, "%s:%d: rule %s fires on nothing\n", p.File, p.Line, p.In)
+			fmt.Fprintf(t.out, "%s:%d: rule %s fires on nothing%s\n", p.File, p.Line, p.In, dead(p))
 		case "voice":
-			fmt.Fprintf(t.out, "voice %s is recognised in nothing\n", p.In)
+			fmt.Fprintf(t.out, "voice %s is recognised in nothing%s\n", p.In, dead(p))
 		default:
 			fmt.Fprintf(t.out, "%s:%d: %s: nothing exercises (%s, %d)\n", p.File, p.Line, p.In, p.Kind, n)
 			for _, q := range same {
-				fmt.Fprintf(t.out, "    %s\n", safe(q.Text))
+				fmt.Fprintf(t.out, "    %s%s\n", safe(q.Text), dead(q))
 			}
 		}
 		i += n
 	}
-	fmt.Fprintf(t.err, "%d of %d parts of rules, lists, states and voices are exercised by nothing\n", len(idle), parts)
+	out := 0
+	for _, p := range idle {
+		if !p.Made {
+			out++
+		}
+	}
+	fmt.Fprintf(t.err, "%d of %d parts of rules, lists, states and voices are exercised by nothing; an item made for the purpose reaches all but %d of them\n",
+		len(idle), parts, out)
 	return nil
+}
+
+// dead marks what even an item made for it does not reach.
+func dead(p rule.Idle) string {
+	if p.Made {
+		return ""
+	}
+	return "  (nor by an item made for it)"
 }
 
 // floor is what one figure must reach.

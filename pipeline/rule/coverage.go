@@ -16,6 +16,7 @@ type Idle struct {
 	Text string `json:"text"` // canonical
 	File string `json:"file"`
 	Line int    `json:"line"`
+	Made bool   `json:"made"` // an item made for it reaches it; without, perhaps nothing can
 }
 
 // Coverage tries the rules on their own tests and on items, and returns the
@@ -29,7 +30,9 @@ type Idle struct {
 //   - term: no item has this word of a list or state
 //   - voice: it is recognised in no item
 //
-// The second value is how many parts were tried.
+// What none exercised is tried on items made for it, which shows whether any
+// text can reach it, not whether it catches what it should. The second value is
+// how many parts were tried.
 func (s *Set) Coverage(items []feed.Item) ([]Idle, int) {
 	c := &coverage{set: s, program: newProgram(s.lists)}
 	for _, r := range s.rules {
@@ -39,7 +42,7 @@ func (s *Set) Coverage(items []feed.Item) ([]Idle, int) {
 	}
 	c.lists()
 	for _, v := range s.voices {
-		c.voices = append(c.voices, &trial{Idle: Idle{Kind: "voice", In: v.ID, Text: v.Title}})
+		c.voices = append(c.voices, &trial{Idle: Idle{Kind: "voice", In: v.ID, Text: v.Title}, wants: []*query.Node{v.node}, lists: s.lists})
 	}
 	tests := map[*version]map[string][]test{}
 	for _, r := range s.rules {
@@ -52,6 +55,7 @@ func (s *Set) Coverage(items []feed.Item) ([]Idle, int) {
 	for _, it := range items {
 		c.try(it)
 	}
+	c.make()
 	var out []Idle
 	n := 0
 	report := func(parts []*trial) {
@@ -95,36 +99,40 @@ type coveredRule struct {
 // trial is a part that is tried on items.
 type trial struct {
 	Idle
-	expr *expr // nil: always
-	seen bool
+	expr  *expr // nil: always
+	seen  bool
+	wants []*query.Node // what an item made for it must hold
+	lists map[string]*list
 }
 
 func (c *coverage) rule(r *rule) {
 	x := &coveredRule{spelled: r.spell(), rule: r}
-	add := func(to *[]*trial, kind string, n, narrowed *query.Node) {
-		p := &trial{Idle: Idle{Kind: kind, In: r.id, Text: query.Format(n), File: x.File, Line: x.Line}}
+	add := func(to *[]*trial, kind string, n, narrowed *query.Node, wants ...*query.Node) {
+		p := &trial{Idle: Idle{Kind: kind, In: r.id, Text: query.Format(n), File: x.File, Line: x.Line}, wants: wants, lists: r.lists()}
 		if narrowed != nil {
 			p.expr = c.program.compile(narrowed)
 		}
 		*to = append(*to, p)
 	}
 	c.program.lists = r.lists()
-	add(&x.fires, "rule", x.node, nil)
+	add(&x.fires, "rule", x.node, nil, x.node)
 	split{
-		alternative: func(narrowed, alternative *query.Node) { add(&x.fires, "alternative", alternative, narrowed) },
-		held:        func(kind string, held, scoped *query.Node) { add(&x.has, kind, held, scoped) },
+		alternative: func(narrowed, alternative *query.Node) { add(&x.fires, "alternative", alternative, narrowed, narrowed) },
+		held:        func(kind string, held, scoped *query.Node) { add(&x.has, kind, held, scoped, scoped) },
 	}.walk(x.node, asIs, asIs)
 	if x.not != nil {
 		if x.not.Op != query.Or {
-			add(&x.stops, "unless", x.not, x.not)
+			add(&x.stops, "unless", x.not, x.not, x.node, x.not)
 		}
 		split{
-			alternative: func(narrowed, alternative *query.Node) { add(&x.stops, "unless", alternative, narrowed) },
-			held:        func(kind string, held, scoped *query.Node) { add(&x.has, kind, held, scoped) },
+			alternative: func(narrowed, alternative *query.Node) {
+				add(&x.stops, "unless", alternative, narrowed, x.node, narrowed)
+			},
+			held: func(kind string, held, scoped *query.Node) { add(&x.has, kind, held, scoped, scoped) },
 		}.walk(x.not, asIs, asIs)
 	}
 	for _, y := range x.raise {
-		add(&x.raises, "raise", y.when, nil)
+		add(&x.raises, "raise", y.when, nil, x.node, y.when)
 		x.raises[len(x.raises)-1].Text = string(y.to) + " when " + query.Format(y.when)
 	}
 	c.rules = append(c.rules, x)
@@ -213,7 +221,7 @@ func (c *coverage) lists() {
 	slices.SortFunc(lists, func(a, b *list) int { return cmp.Compare(a.name, b.name) })
 	var terms, masks []*trial // of one list or state
 	add := func(to *[]*trial, kind, in string, f *sourceFile, line int, text, n *query.Node) {
-		*to = append(*to, &trial{Idle: Idle{Kind: kind, In: in, Text: query.Format(text), File: f.name, Line: line}, expr: c.program.compile(n)})
+		*to = append(*to, &trial{Idle: Idle{Kind: kind, In: in, Text: query.Format(text), File: f.name, Line: line}, expr: c.program.compile(n), wants: []*query.Node{n}, lists: c.set.lists})
 	}
 	next := func() {
 		c.words = slices.Concat(c.words, terms, masks)
@@ -343,4 +351,68 @@ func (c *coverage) try(it feed.Item) {
 	for _, p := range c.voices {
 		p.seen = p.seen || p.In == v.voice.ID
 	}
+}
+
+// make tries each part that nothing exercised on items made for it.
+func (c *coverage) make() {
+	s := c.set
+	reached := func(p *trial, reaches func(v *judged, w *evaluation) bool) {
+		p.Made = !p.seen && slices.ContainsFunc(s.specimens(p.lists, p.wants...), func(it feed.Item) bool {
+			v := s.evaluate(it)
+			w := newEvaluation(v.doc)
+			w.facts = v.facts
+			return reaches(v, w)
+		})
+	}
+	holds := func(p *trial, w *evaluation) bool { return p.expr == nil || w.holds(p.expr) }
+	for _, x := range c.rules {
+		for _, p := range x.fires {
+			reached(p, func(v *judged, w *evaluation) bool {
+				return v.tries(v.explanations.whole(x.rule)).none() && holds(p, w)
+			})
+		}
+		for _, p := range x.stops {
+			reached(p, func(v *judged, w *evaluation) bool {
+				return v.tries(v.explanations.whole(x.rule)).clause == "unless" && holds(p, w)
+			})
+		}
+		for _, p := range x.has {
+			reached(p, func(_ *judged, w *evaluation) bool { return holds(p, w) })
+		}
+		for j, p := range x.raises {
+			reached(p, func(v *judged, _ *evaluation) bool {
+				whole := v.explanations.whole(x.rule)
+				return v.tries(whole).none() && slices.IndexFunc(whole.whens, v.holds) == j
+			})
+		}
+	}
+	c.makeWords()
+	for _, p := range c.voices {
+		reached(p, func(v *judged, _ *evaluation) bool { return v.voice.ID == p.In })
+	}
+}
+
+func (c *coverage) makeWords() {
+	for _, p := range c.words {
+		p.Made = !p.seen && slices.ContainsFunc(c.set.specimens(p.lists, p.wants...), func(it feed.Item) bool {
+			return newEvaluation(read(it)).holds(p.expr)
+		})
+	}
+}
+
+// DeadWords returns the words of lists and states that no text reaches, not
+// even one that is made of nothing else: an EXCEPT takes each place of theirs,
+// or they are not read as they were written. The second value is how many words
+// were tried.
+func (s *Set) DeadWords() ([]Idle, int) {
+	c := &coverage{set: s, program: newProgram(s.lists)}
+	c.lists()
+	c.makeWords()
+	var out []Idle
+	for _, p := range c.words {
+		if !p.Made {
+			out = append(out, p.Idle)
+		}
+	}
+	return out, len(c.words)
 }

@@ -152,3 +152,45 @@ func TestNearest(t *testing.T) {
 		t.Errorf("Nearest of a channel without rules: %v", got)
 	}
 }
+
+// A word is dead when not even a text made of it has it; the rest is found in
+// what is made for it, whatever the form.
+func TestDeadWords(t *testing.T) {
+	t.Parallel()
+	lists := `
+lists:
+  - name: words
+    terms: [alpha, 'bet* NEAR/3 (gamma OR "delta * eps?lon")', 'CASE(Zeta) EXCEPT "Zeta theta"', 网络攻击 EXCEPT 攻击, '@more']
+  - name: more
+    terms: [iota, kappa EXCEPT kap*]
+`
+	s, problems := Load(dir("lists/words.yaml", lists))
+	if errs := problems.Errors(); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	dead, words := s.DeadWords()
+	got := []string{}
+	for _, p := range dead {
+		got = append(got, p.In+" "+p.Text)
+	}
+	want := []string{"@more kappa EXCEPT kap*", "@words 网络攻击 EXCEPT 攻击"}
+	if d := cmp.Diff(want, got); d != "" || words < 9 {
+		t.Errorf("DeadWords, of %d (-want +got)\n%s", words, d)
+	}
+}
+
+// What nothing exercises is marked as made where an item can be made for it.
+func TestCoverageMakesItems(t *testing.T) {
+	t.Parallel()
+	rules := one("x", "    match: '(alpha OR summary:(beta SENT gamma) OR url:delta) AND tier:authoritative'\n    unless: title:omega OR @states\n    raise: [{to: high, when: alpha}, {to: low, when: alpha AND beta}]\n    allow_unanchored: true\n    slow_ok: true\n")
+	s, problems := Load(dir("x.yaml", rules, "lists/states.yaml", someStates))
+	if errs := problems.Errors(); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	idle, _ := s.Coverage(nil)
+	for _, p := range idle {
+		if p.In == "x" && p.Made == (p.Text == "low when alpha AND beta") {
+			t.Errorf("Coverage: %s %s made %t", p.Kind, p.Text, p.Made)
+		}
+	}
+}
