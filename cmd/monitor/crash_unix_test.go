@@ -149,9 +149,11 @@ func (w *press) pending() int {
 // run starts a daemon on the press; it returns when the daemon works.
 func (w *press) run(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := startProcess(t, w.dir, append([]string{"--allow-net", "127.0.0.0/8", "--min-interval", "100ms", "--host-gap", "0s", "--nats-listen", "off",
-		"--backlog", "all"}, args...)...)
-	return p
+	return startProcess(t, w.dir, append(w.flags(), args...)...)
+}
+
+func (w *press) flags() []string {
+	return []string{"--allow-net", "127.0.0.0/8", "--min-interval", "100ms", "--host-gap", "0s", "--nats-listen", "off", "--backlog", "all"}
 }
 
 // drain keeps a process whose log nobody reads from being held up by it.
@@ -206,6 +208,20 @@ func (d *ward) signal(s os.Signal) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	_ = d.p.Process.Signal(s)
+}
+
+// settledIn does so with a store that nobody runs.
+func (w *press) settledIn(t *testing.T, dir string) {
+	t.Helper()
+	w.settled(t, func() *stream.Store {
+		s, err := stream.Open(t.Context(), stream.Options{Dir: dir, Listen: "off", MaxStore: 8 << 30, ReadOnly: true, Owner: "test",
+			Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		return s
+	})
 }
 
 // settled waits until everything that was shown is stored and judged, and
@@ -363,15 +379,7 @@ func TestCrash(t *testing.T) {
 	if err := once.Wait(); err != nil {
 		t.Errorf("--once at the end: %v", err)
 	}
-	w.settled(t, func() *stream.Store {
-		s, err := stream.Open(t.Context(), stream.Options{Dir: filepath.Join(w.dir, "data"), Listen: "off", MaxStore: 8 << 30, ReadOnly: true, Owner: "test",
-			Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(s.Close)
-		return s
-	})
+	w.settledIn(t, filepath.Join(w.dir, "data"))
 }
 
 // TestCrashServer: an external server, killed as often as the daemon.

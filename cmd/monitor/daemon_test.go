@@ -29,7 +29,12 @@ type process struct {
 
 func startProcess(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
-	p := &process{exec.Command("monitor", args...), make(chan string, 10000)}
+	return startProgram(t, "monitor", dir, args...)
+}
+
+func startProgram(t *testing.T, program, dir string, args ...string) *process {
+	t.Helper()
+	p := &process{exec.Command(program, args...), make(chan string, 10000)}
 	p.Dir = dir
 	out, err := p.StderrPipe()
 	if err != nil {
