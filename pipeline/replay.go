@@ -46,9 +46,9 @@ type Replayed struct {
 type RuleReplay struct {
 	Rule    string  `json:"rule"`
 	Channel string  `json:"channel"`
-	Alerts  int     `json:"alerts"` // that it would be part of
-	PerDay  float64 `json:"per_day"`
-	Was     int     `json:"was"` // that it was part of
+	Alerts  int     `json:"alerts"`  // that it would be part of
+	PerDay  float64 `json:"per_day"` // of a shorter time, as if it were a day
+	Was     int     `json:"was"`     // that it was part of
 }
 
 // Replay is what rules would have raised from the stored items.
@@ -76,8 +76,10 @@ func RunReplay(ctx context.Context, from *stream.Archive, set *rule.Set, since, 
 	}
 	out := &Replay{Since: since, Until: now}
 	would := &memoryOutbox{events: map[string]alert.Stored{}}
+	read := map[string]bool{} // keys of items
 	raiser := &alert.Raiser{
 		Items: storedItems{from, since.Add(-replayLead), progress, func(it feed.Item) {
+			read[it.Key] = true
 			if !it.Fetched.Before(since) {
 				out.Items++
 			}
@@ -91,7 +93,9 @@ func RunReplay(ctx context.Context, from *stream.Archive, set *rule.Set, since, 
 	did := map[string]alert.Stored{}
 	// What was raised for an item was stored after the item, so the same start will do.
 	err = from.Alerts(ctx, since.Add(-replayLead), func(st alert.Stored) error {
-		did[st.Event.Data.ID] = st
+		if read[st.Event.Data.Item.Key] { // the daemon may have raised what came in meanwhile
+			did[st.Event.Data.ID] = st
+		}
 		return nil
 	})
 	if err != nil {
@@ -174,7 +178,7 @@ func (r *Replay) count(set *rule.Set, did map[string]alert.Stored) {
 			get(m.ID, st.Event.Data.Channel).Was++
 		}
 	}
-	days := max(r.Until.Sub(r.Since).Hours()/24, 1.0/24)
+	days := max(r.Until.Sub(r.Since).Hours()/24, 1)
 	for _, x := range rules {
 		x.PerDay = float64(x.Alerts) / days
 		r.Rules = append(r.Rules, *x)

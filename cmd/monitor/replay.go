@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"newsmonitor/pipeline"
@@ -17,7 +16,7 @@ import (
 type replayCmd struct {
 	ruleFiles
 	Since         duration `default:"30d" help:"How far back."`
-	Diff          bool     `help:"Only what would change against what was raised."`
+	Diff          bool     `help:"Only alerts and rules that would change against what was raised."`
 	JSON          bool     `name:"json" help:"One alert a line as JSON, then one rule a line, then the total."`
 	NATS          string   `name:"nats" default:"nats://127.0.0.1:4222" placeholder:"URL" help:"The daemon's NATS."`
 	NATSCreds     string   `name:"nats-creds" placeholder:"FILE" help:"Credentials for it."`
@@ -125,12 +124,18 @@ func (c *replayCmd) table(out io.Writer, r *pipeline.Replay) {
 	if len(r.Alerts) > 0 {
 		fmt.Fprintln(out)
 	}
-	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "ALERTS\tA DAY\tBEFORE\t  RULE\t")
+	fmt.Fprintf(out, "%7s %7s %7s  %s\n", "ALERTS", "A DAY", "BEFORE", "RULE")
+	same := 0
 	for _, x := range r.Rules {
-		fmt.Fprintf(w, "%d\t%.1f\t%d\t  %s\t\n", x.Alerts, x.PerDay, x.Was, x.Rule)
+		if c.Diff && x.Alerts == x.Was {
+			same++
+			continue
+		}
+		fmt.Fprintf(out, "%7d %7.1f %7d  %s\n", x.Alerts, x.PerDay, x.Was, x.Rule)
 	}
-	_ = w.Flush()
+	if same > 0 {
+		fmt.Fprintf(out, "%d rules are part of as many alerts as before\n", same)
+	}
 	fmt.Fprintf(out, "\n%d items since %s: %d alerts as before, %d gained, %d lost, %d at another severity\n",
 		r.Items, r.Since.Local().Format("2006-01-02 15:04"), r.Same, r.Gained, r.Lost, r.Severity)
 }
