@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -202,6 +203,28 @@ func TestSourcesPage(t *testing.T) {
 	}
 	if strings.Index(page, "Broken") > strings.Index(page, ">Fine<") {
 		t.Error("what works stands before what needs attention")
+	}
+}
+
+// TestSourcesOfAHugeCatalogue: the page stays small, counts all and says where
+// the rest is; what needs attention is there.
+func TestSourcesOfAHugeCatalogue(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Config{Feeds: func() []FeedStatus {
+		feeds := []FeedStatus{{ID: "broken", Title: "Broken", State: "failing", Text: "It answers with a web page.", Why: "failed 3 times", Notes: []string{"a note of ours"}}}
+		for i := range 3 * maxSources {
+			feeds = append(feeds, FeedStatus{ID: fmt.Sprintf("f%d", i), Title: fmt.Sprintf("Feed %d", i), State: "ok"})
+		}
+		return feeds
+	}})
+	page := body(t, get(t, s, "/sources"))
+	for _, want := range []string{"3001 feeds watched", "Broken", "failed 3 times", "a note of ours", "The first 1000 are listed here"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the sources page lacks %q", want)
+		}
+	}
+	if n := strings.Count(page, "<tr id="); n != maxSources+1 {
+		t.Errorf("%d rows, want %d", n, maxSources+1)
 	}
 }
 

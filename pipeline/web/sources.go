@@ -40,7 +40,12 @@ type sourceGroup struct {
 	Title string
 	About string
 	Feeds []source
+	Count int // of them, with those that are not listed
 }
+
+// maxSources is how many feeds of a group the page lists: a browser does not
+// take a hundred thousand rows, and making them costs more than polling them.
+const maxSources = 1000
 
 // source is one feed as the page shows it.
 type source struct {
@@ -58,38 +63,33 @@ type source struct {
 func (s *Server) sourcesPage(w http.ResponseWriter, r *http.Request) error {
 	now := s.now().UTC()
 	view := sourcesView{Nav: "sources"}
-	attention := sourceGroup{Title: "Need attention", About: "Asked again and again, with growing pauses; nothing is given up on."}
-	waiting := sourceGroup{Title: "Not asked yet", About: "First polls are spread over the first minutes."}
-	fine := sourceGroup{Title: "Working"}
+	var attention, waiting, fine []FeedStatus
 	counts := map[string]int{}
 	for _, f := range s.feeds() {
 		counts[f.State]++
-		if f.State == "disabled" || f.Disabled != "" {
+		switch {
+		case f.State == "disabled" || f.Disabled != "":
 			view.Ignored = append(view.Ignored, f)
 			continue
+		case f.State == "ok":
+			fine = append(fine, f)
+		case f.State == "pending":
+			waiting = append(waiting, f)
+		default:
+			attention = append(attention, f)
 		}
 		view.Total++
-		src := source{FeedStatus: f, Home: webLink(f.URL), CountryName: regionName(f.Country), SinceW: newWhen(f.Since, now),
-			Success: newWhen(f.LastSuccess, now), NewItem: newWhen(f.LastNewItem, now), Due: newWhen(f.NextDue, now),
-			Every: interval(time.Duration(f.IntervalSeconds * float64(time.Second))), Text: f.Text}
-		switch f.State {
-		case "ok":
-			fine.Feeds = append(fine.Feeds, src)
-		case "pending":
-			waiting.Feeds = append(waiting.Feeds, src)
-		default:
-			if src.Text == "" {
-				src.Text = stateText(f)
-			}
-			attention.Feeds = append(attention.Feeds, src)
-		}
 	}
-	for _, g := range []sourceGroup{attention, waiting, fine} {
-		if len(g.Feeds) > 0 {
-			slices.SortFunc(g.Feeds, func(a, b source) int {
-				return cmp.Or(cmp.Compare(stateOrder[a.State], stateOrder[b.State]), strings.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title)))
-			})
-			view.Groups = append(view.Groups, g)
+	for _, g := range []struct {
+		title, about string
+		feeds        []FeedStatus
+	}{
+		{"Need attention", "Asked again and again, with growing pauses; nothing is given up on.", attention},
+		{"Not asked yet", "First polls are spread over the first minutes.", waiting},
+		{"Working", "", fine},
+	} {
+		if len(g.feeds) > 0 {
+			view.Groups = append(view.Groups, grouped(g.title, g.about, g.feeds, now))
 		}
 	}
 	for _, st := range []string{"ok", "failing", "silent", "gone", "pending", "disabled"} {
@@ -101,6 +101,24 @@ func (s *Server) sourcesPage(w http.ResponseWriter, r *http.Request) error {
 		view.Pushed = append(view.Pushed, pushed{d, newWhen(d.LastDelivered, now)})
 	}
 	return s.render(w, s.pages.sources, http.StatusOK, view)
+}
+
+// grouped sorts the feeds and makes the rows of those that are listed.
+func grouped(title, about string, feeds []FeedStatus, now time.Time) sourceGroup {
+	slices.SortFunc(feeds, func(a, b FeedStatus) int {
+		return cmp.Or(cmp.Compare(stateOrder[a.State], stateOrder[b.State]), strings.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title)))
+	})
+	g := sourceGroup{Title: title, About: about, Count: len(feeds)}
+	for _, f := range feeds[:min(len(feeds), maxSources)] {
+		src := source{FeedStatus: f, Home: webLink(f.URL), CountryName: regionName(f.Country), SinceW: newWhen(f.Since, now),
+			Success: newWhen(f.LastSuccess, now), NewItem: newWhen(f.LastNewItem, now), Due: newWhen(f.NextDue, now),
+			Every: interval(time.Duration(f.IntervalSeconds * float64(time.Second))), Text: f.Text}
+		if src.Text == "" && f.State != "ok" && f.State != "pending" {
+			src.Text = stateText(f)
+		}
+		g.Feeds = append(g.Feeds, src)
+	}
+	return g
 }
 
 var stateOrder = map[string]int{"gone": 0, "failing": 1, "silent": 2}
