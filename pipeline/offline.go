@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"newsmonitor/pipeline/stream"
 	"newsmonitor/pipeline/web"
@@ -17,15 +18,27 @@ import (
 
 // Offline opens the store under dir and answers the daemon's API from it, in
 // memory only: no other program can take it for the daemon. The transport asks
-// it; whoever calls done ends it.
-func Offline(ctx context.Context, dir string, log *slog.Logger) (_ http.RoundTripper, done func(), err error) {
+// it; whoever calls done ends it. With files it also answers what is asked of
+// feeds and rules.
+func Offline(ctx context.Context, dir string, files *Files, log *slog.Logger) (_ http.RoundTripper, done func(), err error) {
 	m, err := openOffline(ctx, dir, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	l := newMemory()
-	srv, err := web.New(web.Config{Addr: m.settings.HTTP, Listener: l, Alerts: alertLog{m.store.Alerts()}, Revisions: m.store.Items().Revisions,
-		Ready: m.store.Ready, Metrics: m.registry, Log: log})
+	config := web.Config{Addr: m.settings.HTTP, Listener: l, Alerts: alertLog{m.store.Alerts()}, Revisions: m.store.Items().Revisions,
+		Ready: m.store.Ready, Metrics: m.registry, Log: log}
+	if files != nil {
+		loaded, err := files.Load(nil)
+		if err != nil {
+			m.Close()
+			return nil, nil, err
+		}
+		m.config.Store(loaded)
+		asked := &inquiry{store: m.store, config: m.Config, now: time.Now}
+		config.Ask, config.Why = asked.ask, asked.why
+	}
+	srv, err := web.New(config)
 	if err != nil {
 		m.Close()
 		return nil, nil, err

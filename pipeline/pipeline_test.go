@@ -199,7 +199,11 @@ func next(t *testing.T, sub *nats.Subscription) alert.Event {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("news.alerts.%s.%s.%s.%s", e.Data.Channel, e.Severity, e.Data.Item.Feed, e.Data.ID); m.Subject != want {
+	family := "alerts"
+	if e.Type == alert.Folded {
+		family = "folded"
+	}
+	if want := fmt.Sprintf("news.%s.%s.%s.%s.%s", family, e.Data.Channel, e.Severity, e.Data.Item.Feed, e.Data.ID); m.Subject != want {
 		t.Errorf("subject %s, want %s", m.Subject, want)
 	}
 	return e
@@ -479,7 +483,7 @@ func TestOffline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport, done, err := pipeline.Offline(t.Context(), s.Data, slog.New(slog.DiscardHandler))
+	transport, done, err := pipeline.Offline(t.Context(), s.Data, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -493,7 +497,7 @@ func TestOffline(t *testing.T) {
 		b, _ := io.ReadAll(resp.Body)
 		return strings.Contains(string(b), "Sanctions on North Korea")
 	})
-	if _, _, err := pipeline.Offline(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "holds no store") {
+	if _, _, err := pipeline.Offline(t.Context(), t.TempDir(), nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "holds no store") {
 		t.Errorf("an empty folder: %v", err)
 	}
 }

@@ -30,11 +30,12 @@ func (m *Monitor) newWeb() (*web.Server, error) {
 		}
 		trust = append(trust, p)
 	}
+	asked := m.inquiry()
 	srv, err := web.New(web.Config{
 		Addr: s.HTTP, TokenFile: s.HTTPTokenFile, UserHeader: s.HTTPUserHeader, Trust: trust, Hosts: s.HTTPHosts,
 		Alerts: alertLog{m.store.Alerts()}, Revisions: m.store.Items().Revisions,
 		Query: m.query, Feeds: m.feeds, Rules: m.rules, Status: m.status, Ready: m.store.Ready, Backup: m.store.Backup,
-		Desk: desk{m.desk, m.Config}, Acks: m.desk.Acked,
+		Desk: desk{m.desk, m.Config}, Acks: m.desk.Acked, Ask: asked.ask, Why: asked.why,
 		Pushed: m.destinations, TestPush: m.testPush, Metrics: m.registry, Log: m.log,
 	})
 	if err != nil {

@@ -121,7 +121,7 @@ func showDay(w io.Writer, st style, e alert.Event) {
 
 // offline answers from the store under dir until done is called.
 func offline(ctx context.Context, dir string) (server, func(), error) {
-	transport, done, err := pipeline.Offline(ctx, dir, slog.New(slog.DiscardHandler))
+	transport, done, err := pipeline.Offline(ctx, dir, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return server{}, nil, err
 	}

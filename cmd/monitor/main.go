@@ -50,6 +50,7 @@ type commands struct {
 	Feeds   feedsCmd   `cmd:"" help:"The catalogue: list, read, import, export."`
 	Rules   rulesCmd   `cmd:"" help:"The rules: list, test, match, fmt, cost, eval."`
 	Alerts  alertsCmd  `cmd:"" help:"Past alerts."`
+	Why     whyCmd     `cmd:"" help:"Why, or why not, a link or title became an alert."`
 	Watch   watchCmd   `cmd:"" help:"Alerts as they come."`
 	Replay  replayCmd  `cmd:"" help:"Stored items through other rules: what would be raised, gained and lost."`
 	Notify  notifyCmd  `cmd:"" help:"Where alerts are pushed: send a test."`
