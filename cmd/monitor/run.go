@@ -197,6 +197,12 @@ func (c *runCmd) Run(ctx context.Context, t terminal) error {
 			}
 		}
 	}()
+	super := newSupervisor(os.Getenv)
+	if err := super.tell("READY=1", "STATUS="+m.Config().Summary()); err != nil {
+		logger.Warn("the supervisor cannot be told that we are ready", "err", err)
+	}
+	defer context.AfterFunc(ctx, func() { _ = super.tell("STOPPING=1") })()
+	go super.watch(ctx, logger, livez(place.HTTP))
 	err = m.Run(ctx, reload)
 	logger.Info("newsmonitor stops")
 	return err

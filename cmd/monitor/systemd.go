@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// supervisor is systemd, when it started us with Type=notify: it hears when we
+// are ready and, if it asks for that, that we still work (sd_notify(3)). The
+// zero value is nobody.
+type supervisor struct {
+	socket   string
+	watchdog time.Duration // it restarts us after this time without a word; 0: it does not
+}
+
+func newSupervisor(getenv func(string) string) supervisor {
+	s := supervisor{socket: getenv("NOTIFY_SOCKET")}
+	if pid := getenv("WATCHDOG_PID"); pid == "" || pid == strconv.Itoa(os.Getpid()) {
+		if us, err := strconv.ParseInt(getenv("WATCHDOG_USEC"), 10, 64); err == nil && us > 0 {
+			s.watchdog = time.Duration(us) * time.Microsecond
+		}
+	}
+	return s
+}
+
+// tell sends assignments such as READY=1.
+func (s supervisor) tell(assignments ...string) error {
+	if s.socket == "" {
+		return nil
+	}
+	name := s.socket
+	if strings.HasPrefix(name, "@") {
+		name = "\x00" + name[1:] // Linux's abstract names
+	}
+	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	_, err = c.Write([]byte(strings.Join(assignments, "\n")))
+	return err
+}
+
+// watch tells the watchdog until ctx ends that we work, as long as alive does.
+func (s supervisor) watch(ctx context.Context, log *slog.Logger, alive func(context.Context) error) {
+	if s.socket == "" || s.watchdog == 0 {
+		return
+	}
+	tick := time.NewTicker(s.watchdog / 3)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		within, cancel := context.WithTimeout(ctx, s.watchdog/3)
+		err := alive(within)
+		cancel()
+		if err == nil {
+			err = s.tell("WATCHDOG=1")
+		}
+		if err != nil && ctx.Err() == nil {
+			log.Warn("the watchdog hears nothing", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+}
+
+// livez asks our own listener, as others do. Without one, that we can ask is
+// what there is to say.
+func livez(page string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if page == "" {
+			return nil
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, page+"/livez", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		return resp.Body.Close()
+	}
+}
