@@ -13,41 +13,50 @@ import (
 
 // TestFresh measures the shipped rules on items that were written from the
 // definitions of the channels by somebody who had not seen a rule, and labelled
-// before a rule was tried on them. The floors keep what the rules reach; since
-// the rules were improved on the causes of these misses, the figures say less
-// about other items than the first-try ones at the head of the floor file.
+// before a rule was tried on them. The rules have since been improved on what
+// fresh.jsonl showed, so that it says little about other items; on unseen.jsonl
+// they have not, and should not: who does writes new ones. First-try figures
+// stand at the head of the floor files.
 func TestFresh(t *testing.T) {
 	t.Parallel()
-	gold, err := readGold("testdata/fresh.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	floors, err := readFloors("testdata/fresh-floors.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	set := shippedRules(t)
-	v := judge(set, gold)
-	var table strings.Builder
-	if err := v.show(&table, style{}); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"fresh", "unseen"} {
+		t.Run(name, func(t *testing.T) {
+			gold, err := readGold("testdata/" + name + ".jsonl")
+			if err != nil {
+				t.Fatal(err)
+			}
+			floors, err := readFloors("testdata/" + name + "-floors.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := judge(set, gold)
+			var table strings.Builder
+			if err := v.show(&table, style{}); err != nil {
+				t.Fatal(err)
+			}
+			t.Log("\n" + table.String())
+			for _, b := range v.below(floors) {
+				t.Error(b)
+			}
+			t.Run("severity", func(t *testing.T) { freshSeverity(t, set, name) })
+			if name == "fresh" {
+				t.Run("spread", func(t *testing.T) { freshSpread(t, set, gold) })
+			}
+		})
 	}
-	t.Log("\n" + table.String())
-	for _, b := range v.below(floors) {
-		t.Error(b)
-	}
-	t.Run("severity", func(t *testing.T) { freshSeverity(t, set) })
-	t.Run("spread", func(t *testing.T) { freshSpread(t, set, gold) })
 }
 
-// freshSeverityFloor is the share of raised first themes whose severity must be
-// the one that was expected; 72 of 82 at the first try.
-const freshSeverityFloor = 0.85
+// freshSeverityFloors are the shares of raised themes whose severity must be the
+// one that was expected. At the first try 72 of 82 of fresh.jsonl were, and 27
+// of 37 of unseen.jsonl, where wire reports of a state naming a culprit stayed
+// medium.
+var freshSeverityFloors = map[string]float64{"fresh": 0.85, "unseen": 0.70}
 
 // freshSeverity compares severities with those that the items' writer expected
 // by the table of severities, where he gave one.
-func freshSeverity(t *testing.T, set *rule.Set) {
-	b, err := os.ReadFile("testdata/fresh.jsonl")
+func freshSeverity(t *testing.T, set *rule.Set, name string) {
+	b, err := os.ReadFile("testdata/" + name + ".jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,8 +89,8 @@ func freshSeverity(t *testing.T, set *rule.Set) {
 	}
 	got := float64(right) / float64(raised)
 	t.Logf("%d of %d severities as expected (%.3f)", right, raised, got)
-	if got < freshSeverityFloor {
-		t.Errorf("%.3f of the severities are as expected, at least %.3f should be", got, freshSeverityFloor)
+	if floor := freshSeverityFloors[name]; got < floor {
+		t.Errorf("%.3f of the severities are as expected, at least %.3f should be", got, floor)
 	}
 }
 
