@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"newsmonitor/pipeline/feed"
 	"newsmonitor/pipeline/rule/engine"
 )
@@ -34,10 +36,10 @@ var worstCases = []struct {
 	{"stop words that hit", 2_000, func(i int) string { return fmt.Sprintf("(the OR absent%d) AND of AND to", i) }, strings.Repeat("the end of it to them and ", 2500), ""},
 	{"distances of one word", 1_000, func(i int) string {
 		return fmt.Sprintf("((aaa NEAR/%d aaa) NEAR/%d aaa) NEAR/1 (bbb OR c%d)", i%100, i%50, i)
-	}, strings.Repeat("aaa ", 15_000), engine.CutPlaces},
+	}, strings.Repeat("aaa ", 15_000), ""},
 	{"distances of one word that miss", 1_000, func(i int) string {
 		return fmt.Sprintf("((aaa NEAR/%d aaa) NEAR/%d aaa) NEAR/1 (bbb OR c%d)", i%100, i%50, i)
-	}, strings.Repeat("aaa ", 15_000) + "\nbbb", engine.CutPlaces},
+	}, strings.Repeat("aaa ", 15_000) + "\nbbb", engine.CutPlaces + " " + engine.CutSteps},
 	{"a phrase of one word", 1_000, func(i int) string {
 		return `"` + strings.Repeat("aaa ", 16) + fmt.Sprintf(`x%d" OR "`, i) + strings.Repeat("aaa * ", 8) + fmt.Sprintf(`y%d"`, i)
 	}, strings.Repeat("aaa ", 15_000), ""},
@@ -56,20 +58,36 @@ func differentWords(n int) string {
 	return b.String()
 }
 
-func worstSet(t testing.TB, i int) (*Set, feed.Item) {
+func worstSet(t testing.TB, i, share int) (*Set, feed.Item) {
 	c := worstCases[i]
-	s, problems := Load(worstRules(c.rules, c.query))
+	s, problems := Load(worstRules(c.rules/share, c.query))
 	if errs := problems.Errors(); len(errs) > 0 {
 		t.Fatal(c.name, errs[0])
 	}
 	return s, feed.Item{Title: "T", Content: c.text}
 }
 
+// TestWorst: the same answer each time, as steps are counted and no clock is
+// looked at, and what a limit cut is said.
+func TestWorst(t *testing.T) {
+	t.Parallel()
+	for i, c := range worstCases {
+		s, it := worstSet(t, i, 20)
+		first := s.Match(it)
+		if got := strings.Join(first.Cut, " "); got != c.cut {
+			t.Errorf("%s: cut %q, want %q", c.name, got, c.cut)
+		}
+		if diff := cmp.Diff(first, s.Match(it)); diff != "" {
+			t.Errorf("%s: differs the second time:\n%s", c.name, diff)
+		}
+	}
+}
+
 // BenchmarkWorst: what a hostile item or a careless rule can cost.
 func BenchmarkWorst(b *testing.B) {
 	for i, c := range worstCases {
 		b.Run(strings.ReplaceAll(c.name, " ", "-"), func(b *testing.B) {
-			s, it := worstSet(b, i)
+			s, it := worstSet(b, i, 1)
 			hits := 0
 			b.ReportAllocs()
 			for b.Loop() {
