@@ -37,6 +37,7 @@ var voices = []heard{
 	{voice: "global-times-editorial", country: "CN", title: "环球时报社评：别把玩火当游戏"},
 	{voice: "global-times-editorial", country: "CN", title: "Global Times editorial: no room for games"},
 	{voice: "kcna-commentary", country: "KR", title: "Anger in the North", summary: "A commentary of KCNA spoke of a farce."},
+	{voice: "tw-own", country: "TW", title: "國防部發言人說明共軍動態"},
 	{voice: "cn-mnd", country: "GB", title: "Beijing rejects report", summary: "China's defence ministry said the claim was false."},
 	{voice: "cn-mnd", country: "SG", title: "张晓刚回应涉军提问"},
 	{voice: "cn-mnd-own", country: "CN", title: "国防部发言人答记者问"},
