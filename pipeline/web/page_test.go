@@ -218,7 +218,7 @@ func TestSourcesOfAHugeCatalogue(t *testing.T) {
 		return feeds
 	}})
 	page := body(t, get(t, s, "/sources"))
-	for _, want := range []string{"3001 feeds watched", "Broken", "failed 3 times", "a note of ours", "The first 1000 are listed here"} {
+	for _, want := range []string{"3,001 feeds watched", "Broken", "failed 3 times", "a note of ours", "The first 1000 are listed here"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the sources page lacks %q", want)
 		}
