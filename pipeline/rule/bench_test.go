@@ -72,3 +72,42 @@ func BenchmarkShipped(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkShippedReal is what the shipped rules cost on real items, by what
+// they hit: the whole of it, and the tokeniser alone.
+func BenchmarkShippedReal(b *testing.B) {
+	s := shipped(b)
+	var quiet, hit []feed.Item
+	for _, it := range realItems(b) {
+		if len(s.Match(it).Channels) > 0 {
+			hit = append(hit, it)
+		} else {
+			quiet = append(quiet, it)
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		items []feed.Item
+	}{{"no-hit", quiet}, {"hits", hit}} {
+		size := 0
+		for _, it := range c.items {
+			size += len(it.Title) + len(it.Summary) + len(it.Content)
+		}
+		for name, do := range map[string]func(r *reader, it *feed.Item){
+			"tokens": func(r *reader, it *feed.Item) { r.texts = textsOf(it); r.item.Read(&r.texts) },
+			"match":  func(_ *reader, it *feed.Item) { s.Match(*it) },
+		} {
+			b.Run(c.name+"/"+name, func(b *testing.B) {
+				r := &reader{}
+				b.ReportAllocs()
+				for b.Loop() {
+					for i := range c.items {
+						do(r, &c.items[i])
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(size)*5000, "ns/5KB")
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(c.items)), "ns/item")
+			})
+		}
+	}
+}
