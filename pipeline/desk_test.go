@@ -84,6 +84,11 @@ func TestDesk(t *testing.T) {
 		d.ask(t, "/api/v1/mutes", nil, &mutes)
 		return len(mutes.Mutes) == 1 && mutes.Mutes[0].Held == 1
 	})
+	var st web.Status
+	until(t, "the status tells of the mute and of what it held", func() bool {
+		d.ask(t, "/api/v1/status", nil, &st)
+		return len(st.Mutes) == 1 && st.Mutes[0].ID == mutes.Mutes[0].ID && st.Folded[alert.FoldMute] == 1
+	})
 	if r := why(t, d, "https://example.org/2?utm_source=x"); r.Verdict != "muted" || !strings.Contains(r.Text, "A. Nalyst") {
 		t.Errorf("why: %+v", r)
 	}

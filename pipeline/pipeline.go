@@ -30,6 +30,7 @@ type Monitor struct {
 	started  time.Time
 	config   atomic.Pointer[Config] // of the moment; replaced whole by a reload
 	listed   atomic.Pointer[listedRules]
+	budgeted atomic.Pointer[budgeted]
 	registry *prometheus.Registry
 	metrics  *metrics
 	canary   *canary
@@ -38,6 +39,7 @@ type Monitor struct {
 	desk   *stream.Desk
 	poller *poll.Poller
 	raiser *alert.Raiser
+	today  *alert.Today
 	pusher *notify.Notifier
 	web    *web.Server // nil when it does not listen
 	share  share
@@ -78,6 +80,7 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (_ *Monitor, err er
 		Items: m.store.Items(), Outbox: m.store.Alerts(), Match: m.match, Mutes: m.mutes,
 		Instance: s.Instance, Now: time.Now, Log: log, Metrics: alert.NewMetrics(m.registry),
 	}
+	m.today = alert.NewToday(m.store.Alerts(), m.budgets, time.Now, m.registry)
 	m.pusher = notify.New(notify.Config{Alerts: m.store.Alerts(), Health: m.health, Log: log, Registerer: m.registry})
 	if s.HTTP != "off" {
 		if m.web, err = m.newWeb(); err != nil {
@@ -94,6 +97,7 @@ func (m *Monitor) Run(ctx context.Context, reload <-chan struct{}) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return m.store.Run(ctx) })  // the store's health
 	g.Go(func() error { return m.desk.Run(ctx) })   // mutes and acknowledgements
+	g.Go(func() error { return m.today.Run(ctx) })  // what rules raised today, against their budgets
 	g.Go(func() error { return m.poll(ctx) })       // servers -> ITEMS, for the feeds that we hold
 	g.Go(func() error { return m.raiser.Run(ctx) }) // ITEMS -> rules -> ALERTS
 	g.Go(func() error { return m.pusher.Run(ctx) }) // ALERTS -> destinations

@@ -148,15 +148,24 @@ type listedRules struct {
 }
 
 func (m *Monitor) rules() []web.RuleInfo {
+	rules := slices.Clone(m.listedRules())
+	for i := range rules {
+		r := &rules[i]
+		r.OverBudget = r.Budget > 0 && m.today.Rule(r.ID) > r.Budget
+	}
+	return rules
+}
+
+func (m *Monitor) listedRules() []web.RuleInfo {
 	set := m.config.Load().Rules
 	if was := m.listed.Load(); was != nil && was.set == set {
-		return slices.Clone(was.rules)
+		return was.rules
 	}
 	rules := listRules(set)
 	if len(rules) <= rulesKept {
 		m.listed.Store(&listedRules{set, rules})
 	}
-	return slices.Clone(rules)
+	return rules
 }
 
 func listRules(set *rule.Set) []web.RuleInfo {
@@ -200,5 +209,35 @@ func (m *Monitor) status() web.Status {
 		st.Readers = append(st.Readers, web.ReaderStatus{Name: "raise", Owner: r.Owner, Sequence: r.Sequence, Lag: r.Lag, Oldest: r.Oldest})
 	}
 	st.Nodes = m.nodes(ctx)
+	st.Folded, st.OverBudget = m.today.Folded(), m.today.Over()
+	var err error
+	if st.Mutes, err = (desk{m.desk, m.Config}).Mutes(ctx); err != nil {
+		m.log.Debug("the mutes cannot be read", "err", err)
+	}
 	return st
+}
+
+// budgeted is the budgets of a set's rules.
+type budgeted struct {
+	set *rule.Set
+	of  map[string]int
+}
+
+// budgets of the rules of the moment that have one.
+func (m *Monitor) budgets() map[string]int {
+	config := m.config.Load()
+	if config == nil || config.Rules == nil {
+		return nil
+	}
+	if was := m.budgeted.Load(); was != nil && was.set == config.Rules {
+		return was.of
+	}
+	of := map[string]int{}
+	for _, r := range m.listedRules() {
+		if r.Budget > 0 && r.Disabled == "" {
+			of[r.ID] = r.Budget
+		}
+	}
+	m.budgeted.Store(&budgeted{config.Rules, of})
+	return of
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"newsmonitor/pipeline/alert"
 	"newsmonitor/pipeline/poll"
 	"newsmonitor/pipeline/stream"
 	"newsmonitor/pipeline/web"
@@ -115,6 +116,20 @@ func (c *statusCmd) show(t terminal, st web.Status, feeds []web.FeedStatus) {
 	}
 	for _, d := range st.Pushed {
 		line("push", "%s (%s): %s", d.Name, d.Service, safe(head(d.Text, 200)))
+	}
+	if n := st.Folded[alert.FoldStory] + st.Folded[alert.FoldMute] + st.Folded[alert.FoldFlood]; n > 0 {
+		line("folded", "%d alerts in 24 h: %d repeat a story, %d muted, %d in a flood", n, st.Folded[alert.FoldStory], st.Folded[alert.FoldMute], st.Folded[alert.FoldFlood])
+	}
+	for _, m := range st.Mutes {
+		kind, value := m.Scope.Is()
+		also := ""
+		if m.Critical {
+			also = ", critical too"
+		}
+		line("muted", "%s %s until %s by %s (%s)%s: %d held back", kind, safe(value), m.Until.Local().Format("2006-01-02 15:04"), safe(m.By), safe(head(m.Reason, 80)), also, m.Held)
+	}
+	if len(st.OverBudget) > 0 {
+		line("over", "budget in 24 h: %s", safe(strings.Join(st.OverBudget, ", ")))
 	}
 	for _, p := range st.Problems {
 		text := strings.SplitN(p.String(), "\n", 2)[0]

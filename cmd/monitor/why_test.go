@@ -43,3 +43,23 @@ func TestWhyPrints(t *testing.T) {
 		t.Errorf("exit %d: %s", code, &out)
 	}
 }
+
+// TestRulesLive: a rule over its budget is named.
+func TestRulesLive(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"rules": []web.RuleInfo{
+			{ID: "noisy", Channel: "sanctions", Severity: "high", Budget: 3, OverBudget: true, Today: 7, Alerts: 90, Title: "Noise"},
+			{ID: "calm", Channel: "norms", Severity: "low", Title: "Calm", Disabled: "too calm"}}})
+	}))
+	defer srv.Close()
+	var out, errOut bytes.Buffer
+	if code := run(t.Context(), []string{"rules", "list", "--live", "--server", srv.URL}, strings.NewReader(""), &out, &errOut); code != exitFine {
+		t.Fatalf("exit %d: %s", code, &errOut)
+	}
+	for _, want := range []string{"noisy  high      7     3 OVER  90    Noise", "calm   low       0     -       0     Calm (disabled: too calm)"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, &out)
+		}
+	}
+}

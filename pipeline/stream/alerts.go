@@ -178,3 +178,25 @@ func (a *Alerts) Follow(ctx context.Context, after uint64, fn func(alert.Stored)
 		return fn(st)
 	})
 }
+
+// FollowSince is Follow from a time on.
+func (a *Alerts) FollowSince(ctx context.Context, since time.Time, fn func(alert.Stored) error) error {
+	for said := false; ; said = true {
+		_, after, err := a.Bounds(ctx)
+		if err == nil {
+			err = heads(ctx, a.s.alerts, since, a.told(), func(_ jetstream.Msg, seq uint64) error {
+				after = seq - 1
+				return ErrEnough
+			})
+		}
+		if err == nil || errors.Is(err, ErrEnough) {
+			return a.Follow(ctx, after, fn)
+		}
+		if !said && ctx.Err() == nil {
+			a.s.log.Warn("alerts cannot be read; trying again", "err", err)
+		}
+		if !pause(ctx, time.Second) {
+			return nil
+		}
+	}
+}

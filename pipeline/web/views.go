@@ -64,20 +64,23 @@ type RuleInfo struct {
 
 // Status is the daemon at a glance, for `monitor status` and /api/v1/status.
 type Status struct {
-	Version  string            `json:"version"`
-	Instance string            `json:"instance"`
-	Started  time.Time         `json:"started,omitzero"`
-	Uptime   float64           `json:"uptime_seconds"`
-	Ready    string            `json:"ready"` // "yes", or why not; filled in by web
-	Feeds    map[string]int    `json:"feeds"` // by state
-	Rules    int               `json:"rules"`
-	Copies   Copies            `json:"copies"`
-	Problems []problem.Problem `json:"problems"` // of the configuration files, as they are now
-	NATS     NATSStatus        `json:"nats"`
-	Streams  []StreamStatus    `json:"streams"`
-	Readers  []ReaderStatus    `json:"readers"`
-	Pushed   []Destination     `json:"destinations"`
-	Nodes    []NodeStatus      `json:"nodes"` // the processes that share the feeds, this one among them
+	Version    string            `json:"version"`
+	Instance   string            `json:"instance"`
+	Started    time.Time         `json:"started,omitzero"`
+	Uptime     float64           `json:"uptime_seconds"`
+	Ready      string            `json:"ready"` // "yes", or why not; filled in by web
+	Feeds      map[string]int    `json:"feeds"` // by state
+	Rules      int               `json:"rules"`
+	Copies     Copies            `json:"copies"`
+	Problems   []problem.Problem `json:"problems"` // of the configuration files, as they are now
+	NATS       NATSStatus        `json:"nats"`
+	Streams    []StreamStatus    `json:"streams"`
+	Readers    []ReaderStatus    `json:"readers"`
+	Pushed     []Destination     `json:"destinations"`
+	Mutes      []Muted           `json:"mutes"`       // active ones, the next to end first
+	Folded     map[string]int    `json:"folded"`      // alerts of the last 24 hours that were not pushed, by reason
+	OverBudget []string          `json:"over_budget"` // rules that raised more in the last 24 hours than their budget
+	Nodes      []NodeStatus      `json:"nodes"`       // the processes that share the feeds, this one among them
 }
 
 // Destination is one place that alerts are pushed to.
