@@ -71,7 +71,10 @@ func (b tab) until(js string) {
 		return err
 	}
 	err := poll()
-	if err != nil && strings.Contains(err.Error(), "context") { // the page went while it was asked
+	for range 5 { // the page went while it was asked
+		if err == nil || !strings.Contains(err.Error(), "context") && !strings.Contains(err.Error(), "navigated") && !strings.Contains(err.Error(), "TypeError") {
+			break
+		}
 		err = poll()
 	}
 	if err != nil {

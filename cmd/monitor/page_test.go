@@ -251,14 +251,15 @@ func (b tab) ask(url string) {
 	t := b.t
 	b.open(url + "/ask")
 	if inPage[bool](b, `document.getElementById("q").disabled`) {
-		t.Skip("the daemon answers no questions yet")
+		t.Fatal("the daemon answers no questions")
 	}
 	b.do("ask with an error", chromedp.SendKeys(chromedp.ID("q"), `sanction* AND korea* OR (treasury`), chromedp.Click(chromedp.CSS("#ask-query button")))
 	b.until(`document.querySelector(".wrong mark.bad") !== null`)
 	if inPage[string](b, `document.getElementById("q").value`) == "" {
 		t.Error("what was typed is gone")
 	}
-	b.do("correct it", chromedp.SetValue(chromedp.ID("q"), ""), chromedp.SendKeys(chromedp.ID("q"), `sanction* AND (korea* OR treasury)`), chromedp.Click(chromedp.CSS("#ask-query button")))
+	inPage[bool](b, `(document.getElementById("q").value = "", true)`)
+	b.do("correct it", chromedp.SendKeys(chromedp.ID("q"), `sanction* AND (korea* OR treasury)`), chromedp.Click(chromedp.CSS("#ask-query button")))
 	b.until(`document.querySelectorAll(".found > li").length > 0 && document.querySelectorAll(".found mark").length > 0`)
 	if inPage[int](b, `document.querySelectorAll(".found .chip.critical").length`) == 0 {
 		t.Error("what was raised already is not shown")
@@ -329,6 +330,19 @@ func (b tab) pictures(url string) {
 		}
 	}
 	b.dark(false)
+	if file := os.Getenv("NEWSMONITOR_PICTURE"); file != "" { // deploy/page.png, for the README
+		b.do("set the window", chromedp.EmulateViewport(1200, 1050))
+		b.open(url + "/")
+		b.until(`document.getElementById("live").textContent === "live"`)
+		inPage[bool](b, `(document.querySelectorAll(".why")[4].open = true)`)
+		png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+		if err == nil {
+			err = os.WriteFile(file, png, 0o644)
+		}
+		if err != nil {
+			b.t.Errorf("picture for the README: %v", err)
+		}
+	}
 }
 
 // axe holds every page against the rules of axe-core, which .ci/run installs.
