@@ -58,6 +58,7 @@ type commands struct {
 	Backup  backupCmd  `cmd:"" help:"All that is stored, in one file."`
 	Restore restoreCmd `cmd:"" help:"A data folder out of a backup."`
 	NATS    natsCmd    `cmd:"" name:"nats" help:"For the administrator of an external NATS: config."`
+	Doctor  doctorCmd  `cmd:"" help:"Look at all that an operator would look at by hand: files, folder, disk, clock, NATS, listeners, feeds."`
 	Version versionCmd `cmd:"" help:"The version of this program."`
 }
 

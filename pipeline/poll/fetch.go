@@ -54,6 +54,7 @@ type Answer struct {
 	Downgraded   bool          // a redirect led from https to http
 	Open         bool          // the body ended with the connection: a cut cannot be told from an end
 	Fetched      time.Time     // when the last byte was read
+	Date         time.Time     // the same by the server's clock, to a second; zero when it does not say
 	Delta        bool          // 226: the document lists only what changed (RFC 3229, with feed)
 	Direct       bool          // Request.Direct was asked
 	Conditional  bool          // validators were sent
@@ -271,6 +272,7 @@ func (x *exchange) take(a *Answer, resp *http.Response, at *url.URL, conditional
 	now := x.Now()
 	h := resp.Header
 	a.Conditional = conditional
+	a.Date, _ = http.ParseTime(h.Get("Date"))
 	a.Status, a.URL, a.ContentType, a.Fetched = resp.StatusCode, at.String(), h.Get("Content-Type"), now
 	a.Language, a.Location = h.Get("Content-Language"), h.Get("Content-Location")
 	a.Fresh = freshFor(h, now)
