@@ -123,6 +123,7 @@ func rewrite(src []byte, n *yaml.Node, tree *query.Node) edit {
 		quote = c
 		to += bytes.IndexByte(src[to:], quote) + 1 // white space may stand before it
 	}
+	to = max(to, from)
 	text := query.Format(tree)
 	if text == strings.Join(strings.Fields(n.Value), " ") {
 		return edit{from, to, string(src[from:to])} // broken into lines by its author, perhaps

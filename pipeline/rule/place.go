@@ -26,7 +26,10 @@ func locate(src []byte, n *yaml.Node, offset int) (line, column int) {
 	quoted := n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0
 	if block { // the text begins in the line after the indicator
 		line, at = line+1, 0
-	} else if quoted {
+	} else {
+		at += len(decoration([]byte(lines[line-1][at:])))
+	}
+	if quoted {
 		// The node may begin with a tag or an anchor.
 		if i := strings.IndexAny(lines[line-1][at:], `"'`); i >= 0 {
 			at += i + 1

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -240,6 +241,12 @@ func format(b *strings.Builder, n *Node) {
 	}
 }
 
+// loneStar tells a phrase in which a * or ? is a word of its own, as it is
+// behind a character without spaces (中国*美国): bare that is a mistake.
+func loneStar(s string) bool {
+	return strings.ContainsAny(s, "*?") && slices.ContainsFunc(Terms(s), func(t Term) bool { return t.Any || t.Text == "?" })
+}
+
 // Quote writes a word as it may stand in a query: bare where that means the
 // same, else in quotation marks.
 func Quote(s string) string {
@@ -250,7 +257,7 @@ func Quote(s string) string {
 			return s // as most are
 		}
 		l := lexer{s: s}
-		if t, err := l.next(); err == nil && t.kind == word && !t.quoted && t.text == s && t.end == len(s) {
+		if t, err := l.next(); err == nil && t.kind == word && !t.quoted && t.text == s && t.end == len(s) && !loneStar(s) {
 			return s
 		}
 	}
