@@ -29,7 +29,7 @@ func TestCrowd(t *testing.T) {
 	}
 	var joined, wrongly, missed int
 	mistaken := map[string]int{}
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		rand.New(rand.NewPCG(seed, 72)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 		crowd := bareLinksLast(all)
 		items := make([]feed.Item, len(crowd))
@@ -79,7 +79,7 @@ func TestCrowd(t *testing.T) {
 		}
 	}
 	for m, n := range mistaken {
-		t.Logf("taken %d of 3 times: %s", n, m)
+		t.Logf("taken %d of 2 times: %s", n, m)
 	}
 	precision, recall := float64(joined)/float64(joined+wrongly), float64(joined)/float64(joined+missed)
 	t.Logf("%d items: precision %.3f (%d wrong), recall %.3f (%d missed)", len(all), precision, wrongly, recall, missed)
