@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"newsmonitor/pipeline/alert"
+	"newsmonitor/pipeline/feed"
 	"newsmonitor/pipeline/rule"
 )
 
@@ -76,8 +78,19 @@ func TestHostileTextStaysText(t *testing.T) {
 		s := serve(t, Config{Alerts: newMemory(st), Feeds: func() []FeedStatus {
 			return []FeedStatus{{ID: "us-treasury", Title: bad, URL: "javascript:alert(1)", NewURL: "javascript:alert(2)", State: "failing", Text: bad},
 				{ID: "b", Title: bad, State: "disabled", Disabled: bad}}
-		}})
-		for _, path := range []string{"/", "/alerts/" + d.ID, "/sources", "/?channel=" + "%3Cscript%3Ealert(1)%3C/script%3E"} {
+		}, Desk: &board{mutes: []Muted{{Mute: alert.Mute{ID: "m", Scope: alert.Scope{Story: d.ID}, By: bad, Reason: bad, Until: noon.Add(time.Hour)}}}},
+			Acks: func(string) (alert.Ack, bool) {
+				return alert.Ack{By: bad, Verdict: alert.VerdictSeen, Note: bad}, true
+			},
+			Ask: func(context.Context, Question) (Answer, error) {
+				return Answer{Matched: 1, Price: bad, Days: []Day{{bad, 1}}, Found: []Found{{Snippet: bad, Evidence: []rule.Evidence{ev}, Raised: []RaisedAs{{ID: d.ID, Channel: bad, Folded: bad}},
+					Item: feed.Item{Feed: "us-treasury", Key: d.Item.Key, Title: bad, Summary: bad, Link: "javascript:alert(3)", Language: bad, Source: feed.Source{Title: bad, Tier: bad, Country: bad}}}}}, nil
+			},
+			Why: func(context.Context, string) (Reason, error) {
+				return Reason{Text: bad, Items: []ReasonItem{{Feed: bad, Title: bad, Link: "data:text/html,x", Text: bad, Sent: []string{bad}, Raised: []RaisedAs{{ID: d.ID, Channel: bad}}, Nearest: []NearestRule{{bad, bad, bad}}}}}, nil
+			}})
+		for _, path := range []string{"/", "/alerts/" + d.ID, "/sources", "/timeline", "/rules", "/ask?q=x&rule=yes", "/ask?why=x", "/ask?q=" + url.QueryEscape(bad), "/ask?why=" + url.QueryEscape(bad),
+			"/desk/mute?alert=" + d.ID, "/desk/ack?alert=" + d.ID, "/desk/test?alert=" + d.ID, "/?channel=" + "%3Cscript%3Ealert(1)%3C/script%3E"} {
 			res := get(t, s, path)
 			page := body(t, res)
 			if res.StatusCode != http.StatusOK {
@@ -86,7 +99,11 @@ func TestHostileTextStaysText(t *testing.T) {
 			heading := false
 			nodes(t, page, func(n *html.Node) {
 				switch n.Data {
-				case "iframe", "svg", "style", "base", "object", "embed":
+				case "svg":
+					if drawn := strings.HasPrefix(path, "/timeline") || strings.HasPrefix(path, "/ask"); !drawn || attr(n, "viewbox")+attr(n, "viewBox") == "" {
+						t.Errorf("%s: %q became <svg>", path, bad)
+					}
+				case "iframe", "style", "base", "object", "embed":
 					t.Errorf("%s: %q became <%s>", path, bad, n.Data)
 				case "script":
 					if attr(n, "src") == "" || n.FirstChild != nil {
