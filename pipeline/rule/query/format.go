@@ -242,9 +242,10 @@ func format(b *strings.Builder, n *Node) {
 }
 
 // loneStar tells a phrase in which a * or ? is a word of its own, as it is
-// behind a character without spaces (中国*美国): bare that is a mistake.
+// behind a character without spaces (中国*美国): bare that is a mistake. A *
+// that is all there is may be the value of a fact.
 func loneStar(s string) bool {
-	return strings.ContainsAny(s, "*?") && slices.ContainsFunc(Terms(s), func(t Term) bool { return t.Any || t.Text == "?" })
+	return s != "*" && strings.ContainsAny(s, "*?") && slices.ContainsFunc(Terms(s), func(t Term) bool { return t.Any || t.Text == "?" })
 }
 
 // Quote writes a word as it may stand in a query: bare where that means the
