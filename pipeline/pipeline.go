@@ -152,6 +152,7 @@ func (m *Monitor) Once(ctx context.Context) (Summary, error) {
 	var s Summary
 	g.Go(func() (err error) {
 		defer stop()
+		m.all()
 		if s.Summary, err = m.poller.Once(work); err != nil {
 			return err
 		}

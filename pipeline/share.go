@@ -21,6 +21,7 @@ import (
 // of Once, else what it holds leases for.
 type share struct {
 	mu     sync.Mutex // one update of the poller at a time
+	begun  bool       // before that poll is given nothing: most of it would be taken away again
 	leased bool
 	leases atomic.Pointer[stream.Leases] // nil in a run of Once
 	held   [stream.Shards]bool
@@ -39,7 +40,7 @@ func shard(f feed.Feed) int { return stream.Shard(poll.HostOf(f.URL)) }
 func (m *Monitor) hold(shards []int) {
 	m.share.mu.Lock()
 	defer m.share.mu.Unlock()
-	m.share.leased, m.share.held = true, [stream.Shards]bool{}
+	m.share.begun, m.share.leased, m.share.held = true, true, [stream.Shards]bool{}
 	for _, s := range shards {
 		m.share.held[s] = true
 	}
@@ -50,7 +51,17 @@ func (m *Monitor) hold(shards []int) {
 func (m *Monitor) catalogue() {
 	m.share.mu.Lock()
 	defer m.share.mu.Unlock()
-	m.poller.Update(m.share.of(m.config.Load().Feeds))
+	if m.share.begun {
+		m.poller.Update(m.share.of(m.config.Load().Feeds))
+	}
+}
+
+// all gives poll the whole catalogue, for a run of Once.
+func (m *Monitor) all() {
+	m.share.mu.Lock()
+	m.share.begun = true
+	m.share.mu.Unlock()
+	m.catalogue()
 }
 
 func (s *share) of(feeds []feed.Feed) []feed.Feed {

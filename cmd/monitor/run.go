@@ -157,11 +157,6 @@ func (c *runCmd) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
-		// Most of the heap is the rules, which live as long as we do: collecting
-		// more often than Go would costs little and keeps an idle daemon small.
-		debug.SetGCPercent(35)
-	}
 	logger := newLog(t.err, c.LogFormat, c.LogLevel)
 	log.SetFlags(0)
 	log.SetOutput(poll.StandardLog(logger)) // libraries that know no other log
@@ -178,6 +173,12 @@ func (c *runCmd) Run(ctx context.Context, t terminal) error {
 		return configError(err)
 	}
 	defer m.Close()
+	if os.Getenv("GOGC") == "" {
+		// Most of the heap is the rules and the feeds, which live as long as we
+		// do: collecting more often than Go would costs little and keeps the
+		// daemon small. Not before they are read: a start would take longer.
+		debug.SetGCPercent(35)
+	}
 	if c.Once {
 		return c.once(ctx, t, m)
 	}

@@ -1,8 +1,10 @@
 package poll
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +16,14 @@ import (
 // How feeds come into the schedule and out of it: states read at the start,
 // spread, and written at the stop.
 
+// joining is a feed whose state is to be read.
+type joining struct {
+	entry *entry
+	host  *host  // that waits for it
+	mix   uint64 // by its id: first polls come in this order
+	place int    // in that order
+}
+
 // startLoading reads the states of feeds that joined, in the background and
 // in parts: neither the others nor the first of them are delayed. Called with
 // mu held.
@@ -22,10 +32,12 @@ func (p *Poller) startLoading(ctx context.Context, polls *sync.WaitGroup) {
 		return
 	}
 	p.unread = false
-	var batch []*entry
+	var batch []joining
 	for _, e := range p.order {
 		if e.why == "" && !e.loaded {
-			batch = append(batch, e)
+			mix := fnv.New64a()
+			_, _ = mix.Write([]byte(e.feed.ID))
+			batch = append(batch, joining{entry: e, mix: mix.Sum64()})
 		}
 	}
 	if len(batch) == 0 {
@@ -35,28 +47,22 @@ func (p *Poller) startLoading(ctx context.Context, polls *sync.WaitGroup) {
 	// First polls come in an order that mixes hosts and is the same at each
 	// start. States are read host by host: a host is not asked before we know
 	// which of its feeds were told to wait.
-	mixed := make(map[*entry]string, len(batch))
-	for _, e := range batch {
-		mixed[e] = hash(16, e.feed.ID)
+	slices.SortFunc(batch, func(a, b joining) int { return cmp.Compare(a.mix, b.mix) })
+	for i := range batch {
+		batch[i].place = i
+		batch[i].host = p.host(batch[i].entry.host)
+		batch[i].host.unread++
 	}
-	slices.SortFunc(batch, func(a, b *entry) int { return strings.Compare(mixed[a], mixed[b]) })
-	places := make(map[*entry]int, len(batch))
-	for i, e := range batch {
-		places[e] = i
-	}
-	slices.SortStableFunc(batch, func(a, b *entry) int { return strings.Compare(a.host, b.host) })
-	hosts := make([]*host, len(batch))
-	for i, e := range batch {
-		hosts[i] = p.host(e.host)
-		hosts[i].unread++
-	}
+	slices.SortFunc(batch, func(a, b joining) int {
+		return cmp.Or(strings.Compare(a.entry.host, b.entry.host), cmp.Compare(a.place, b.place))
+	})
 	begun := p.Now()
 	polls.Go(func() {
 		for part := range slices.Chunk(batch, chunk) {
 			jobs := make([]job, len(part))
 			p.mu.Lock()
-			for i, e := range part {
-				jobs[i] = e.job
+			for i, j := range part {
+				jobs[i] = j.entry.job
 			}
 			p.mu.Unlock()
 			var group errgroup.Group
@@ -70,12 +76,11 @@ func (p *Poller) startLoading(ctx context.Context, polls *sync.WaitGroup) {
 			}
 			_ = group.Wait() // the errors are in failed: ctx ended
 			p.mu.Lock()
-			p.joined(part, jobs, failed, begun, places)
-			for _, h := range hosts[:len(part)] {
-				h.unread--
+			p.joined(part, jobs, failed, begun, len(batch))
+			for _, j := range part {
+				j.host.unread--
 			}
 			p.mu.Unlock()
-			hosts = hosts[len(part):]
 			p.nudge()
 		}
 		p.mu.Lock()
@@ -87,9 +92,10 @@ func (p *Poller) startLoading(ctx context.Context, polls *sync.WaitGroup) {
 
 // joined places feeds whose state was read. Those that are due already are
 // spread from begun on, each at its place among all.
-func (p *Poller) joined(part []*entry, jobs []job, failed []error, begun time.Time, places map[*entry]int) {
+func (p *Poller) joined(part []joining, jobs []job, failed []error, begun time.Time, all int) {
 	now := p.Now()
-	for i, e := range part {
+	for i := range part {
+		e := part[i].entry
 		if failed[i] != nil || e.removed || e.why != "" {
 			p.unread = p.unread || failed[i] != nil
 			continue
@@ -112,7 +118,7 @@ func (p *Poller) joined(part []*entry, jobs []job, failed []error, begun time.Ti
 			continue
 		}
 		if !e.due.After(now) {
-			e.due = p.pace.Start(begun, every, places[e], len(places))
+			e.due = p.pace.Start(begun, every, part[i].place, all)
 		}
 		heap.Push(&p.due, e)
 	}
