@@ -56,7 +56,7 @@ func TestTheWeekNotices(t *testing.T) {
 		"items late": {"was found after", func(k *week) { k.town.dawdle = true }},
 	} {
 		scene(t, name, func(w *world) {
-			k := newWeek(w, 120, 40, 40)
+			k := newWeek(w, 63, 21, 21)
 			said := map[bool]int{}
 			k.town.say = func(format string, args ...any) {
 				s := fmt.Sprintf(format, args...)
@@ -75,7 +75,7 @@ func TestTheWeekNotices(t *testing.T) {
 					catalogue[i].Every *= 3
 				}
 			}
-			k.run(w, 2, catalogue)
+			k.run(w, 1, catalogue)
 			k.town.found(w)
 			if c.complaint != "" && said[true] == 0 {
 				w.Errorf("nobody complained: %d other complaints", said[false])
