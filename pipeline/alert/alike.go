@@ -24,7 +24,10 @@ func (l *looked) alike(c *sketch, sameFeed bool) float64 {
 		return 2
 	case text >= 0.5 && s.most >= 0.6 && s.weight >= 4:
 		return 1 + text
-	case s.most >= 0.4 && s.weight >= 5 && s.most*s.weight >= 4.2:
+	case s.most < 0.4 || s.weight < 5 || s.most*s.weight < 4.2:
+	case s.words >= 7, s.words >= 4 && (s.most >= 0.7 || text >= 0.1):
+		// Fewer words are the victim's or the culprit's name, which every act
+		// of a long affair has.
 		return s.most
 	}
 	return 0
@@ -38,6 +41,7 @@ func (l *looked) copies(c *sketch) bool {
 
 // shared is what two items have in common of their telling words.
 type shared struct {
+	words  int     // that both have
 	weight float64 // of the words that both have
 	most   float64 // its share of the one of which more is in the other
 	least  float64
@@ -50,6 +54,7 @@ func (l *looked) share(c *sketch) (s shared) {
 	// kept of the carrier: either may be the shorter text.
 	var theirs, inMine float64
 	var numbers [3]int // theirs, mine, both
+	var both [2]int
 	kept := make(map[uint32]uint8, len(c.words))
 	for _, w := range c.words {
 		kept[w.hash] = w.kind
@@ -57,6 +62,7 @@ func (l *looked) share(c *sketch) (s shared) {
 		numbers[0] += int(w.hash & 1)
 		if mine, ok := l.all[w.hash]; ok {
 			numbers[2] += int(w.hash & 1)
+			both[0]++
 			inMine += weights[min(mine, w.kind)]
 		}
 	}
@@ -65,12 +71,13 @@ func (l *looked) share(c *sketch) (s shared) {
 		mine += weights[w.kind]
 		numbers[1] += int(w.hash & 1)
 		if k, ok := kept[w.hash]; ok {
+			both[1]++
 			inTheirs += weights[min(k, w.kind)]
 		}
 	}
 	a, b := part(inMine, theirs), part(inTheirs, mine)
 	fewest := min(numbers[0], numbers[1])
-	return shared{figures: fewest >= 2 && numbers[2]*4 < fewest, weight: max(inMine, inTheirs), most: max(a, b), least: min(a, b)}
+	return shared{words: max(both[0], both[1]), figures: fewest >= 2 && numbers[2]*4 < fewest, weight: max(inMine, inTheirs), most: max(a, b), least: min(a, b)}
 }
 
 func part(x, of float64) float64 {

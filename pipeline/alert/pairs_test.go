@@ -102,7 +102,7 @@ func TestPairs(t *testing.T) {
 		if os.Getenv("PAIRS_ALL") != "" {
 			l, c := look(p.B.item('b', start)), look(p.A.item('a', start))
 			s := l.share(&c.sketch)
-			fmt.Printf("SCORE %t %t %.1f %.2f %.2f %.2f %s %q / %q\n", p.Same, p.A.Feed == p.B.Feed, s.weight, s.most, s.least, l.sameText(&c.sketch), p.Kind, p.A.Title, p.B.Title)
+			fmt.Printf("SCORE %t %t %d %t %.1f %.2f %.2f %.2f %s %q / %q\n", p.Same, p.A.Feed == p.B.Feed, s.words, l.bare || c.bare, s.weight, s.most, s.least, l.sameText(&c.sketch), p.Kind, p.A.Title, p.B.Title)
 		}
 		if got == p.Same {
 			k.right++
