@@ -183,7 +183,11 @@ func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) error {
 		st.Feeds = map[string]int{}
 	}
 	st.Copies.Feeds, st.Copies.Rules = list(st.Copies.Feeds), list(st.Copies.Rules)
+	if st.Folded == nil {
+		st.Folded = map[string]int{}
+	}
 	st.Problems, st.Streams, st.Readers, st.Nodes = list(st.Problems), list(st.Streams), list(st.Readers), list(st.Nodes)
+	st.Mutes, st.OverBudget = list(st.Mutes), list(st.OverBudget)
 	st.Pushed = s.destinations(r.Context())
 	return answer(w, st)
 }

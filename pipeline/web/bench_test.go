@@ -20,9 +20,8 @@ import (
 
 // many is a Log of any number of alerts: event n is made when it is asked for.
 type many struct {
-	n       int
-	changed chan struct{}
-	extra   chan alert.Stored
+	n     int
+	extra chan alert.Stored
 }
 
 func (m *many) event(seq uint64) alert.Stored {
