@@ -174,7 +174,7 @@ func TestDashboardsAreClean(t *testing.T) {
 
 // absentWhenEmpty are metrics that a healthy daemon does not show.
 var absentWhenEmpty = []string{"monitor_reader_oldest_timestamp_seconds", "monitor_notify_oldest_timestamp_seconds",
-	"monitor_notify_oldest_critical_timestamp_seconds", "monitor_channel_usual_gap_seconds"}
+	"monitor_notify_oldest_critical_timestamp_seconds", "monitor_channel_usual_gap_seconds", "monitor_rule_over_budget"}
 
 // TestPanels: every metric that dashboards, rules, README and runbook name is
 // one that the daemon has, every one that it has is named somewhere, and each

@@ -22,7 +22,7 @@ var overview = dashboard{
 			{Title: "Canary age", Kind: "stat", Unit: "s", W: 5, H: 4, Steps: red(300), About: "Since a self-test last became an alert; one is sent each minute. Beyond 5 minutes MonitorCanaryLate wakes somebody.",
 				Q: []query{{`time() - max by (job) (monitor_canary_last_success_timestamp_seconds{$sel})`, ""}}},
 			{Title: "Fresh feeds", Kind: "stat", Unit: "percentunit", W: 5, H: 4, Steps: redBelow(0.8, 0.95), About: "Feeds read within three of their intervals; 95 % are promised.",
-				Q: []query{{`avg by (job) ((time() - max by (job, feed) (monitor_feed_last_success_timestamp_seconds{$sel})) / max by (job, feed) (monitor_feed_interval_seconds{$sel}) < bool 3) or sum by (job) (monitor_feeds{$sel, state=~"ok|silent"}) / sum by (job) (monitor_feeds{$sel, state=~"ok|silent|failing|gone"})`, ""}}},
+				Q: []query{{`avg by (job) ((time() - max by (job, feed) (monitor_feed_last_success_timestamp_seconds{$sel})) / clamp_min(max by (job, feed) (monitor_feed_interval_seconds{$sel}), 60) < bool 3) or sum by (job) (monitor_feeds{$sel, state=~"ok|silent"}) / sum by (job) (monitor_feeds{$sel, state=~"ok|silent|failing|gone"})`, ""}}},
 			{Title: "Last alert", Kind: "stat", Unit: "s", W: 5, H: 4, About: "Since the last alert of any channel. Quiet is normal: look at the canary before you worry.",
 				Q: []query{{`time() - max by (job) (monitor_channel_last_alert_timestamp_seconds{$sel})`, ""}}},
 			{Title: "Undelivered", Kind: "stat", Unit: "short", W: 4, H: 4, Steps: orange(1), About: "Alerts that destinations should have and have not acknowledged, and items that wait to be matched.",
@@ -96,7 +96,7 @@ var feeds = dashboard{
 	Rows: []row{
 		{Title: "All that are chosen", Panels: []panel{
 			{Title: "Stalest first", Kind: "table", Unit: "short", W: 24, H: 10, About: "Age of the last good answer in intervals of the feed. From 3 on a feed is not fresh, from 6 on it gets a ticket.",
-				Q: []query{{`sort_desc((time() - max by (feed) (monitor_feed_last_success_timestamp_seconds{$oneFeed})) / max by (feed) (monitor_feed_interval_seconds{$oneFeed}))`, ""}}},
+				Q: []query{{`sort_desc((time() - max by (feed) (monitor_feed_last_success_timestamp_seconds{$oneFeed})) / clamp_min(max by (feed) (monitor_feed_interval_seconds{$oneFeed}), 60))`, ""}}},
 			{Title: "Failures in a row", Kind: "lines", Unit: "short", W: 12, H: 8, Empty: "no failures", About: "Only feeds that fail.",
 				Q: []query{{`max by (feed) (monitor_feed_consecutive_failures{$oneFeed}) > 0`, "{{feed}}"}}},
 			{Title: "Quiet for", Kind: "lines", Unit: "s", W: 12, H: 8, About: "Since the last new item.",
