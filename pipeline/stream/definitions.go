@@ -29,6 +29,10 @@ func newNames(prefix string) names {
 	return names{prefix: prefix, items: up + "ITEMS", alerts: up + "ALERTS", feeds: up + "FEEDS", readers: up + "READERS", leases: up + "LEASES", desk: up + "DESK"}
 }
 
+// noIDs is the window in which the server looks for message ids that came
+// before. We set none, and each start would read as much of the stream for them.
+const noIDs = time.Second
+
 // ours marks what we made, so that we change only that.
 var ours = map[string]string{"newsmonitor": "1"}
 
@@ -50,6 +54,7 @@ func (s *Store) streamConfigs(replicas int) []jetstream.StreamConfig {
 			MaxMsgsPerSubject: perSubject, MaxAge: keep, MaxBytes: o.MaxStore * share / 100,
 			Discard: jetstream.DiscardOld, Storage: jetstream.FileStorage, Replicas: replicas,
 			AllowDirect: true, AllowMsgTTL: true, AllowAtomicPublish: s.level >= 2, Metadata: ours,
+			Duplicates: noIDs,
 		}
 	}
 	return []jetstream.StreamConfig{
@@ -223,16 +228,21 @@ func (s *Store) ensureStream(ctx context.Context, want jetstream.StreamConfig) (
 		// cost the others their copies.
 		want.Replicas = max(want.Replicas, have.Replicas)
 	}
-	if s.opts.ReadOnly || have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && have.Replicas == want.Replicas && have.AllowAtomicPublish == want.AllowAtomicPublish {
+	same := have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && have.Replicas == want.Replicas && have.AllowAtomicPublish == want.AllowAtomicPublish
+	if s.opts.ReadOnly || same && have.Duplicates == want.Duplicates {
 		return st, nil
 	}
 	if have.Metadata["newsmonitor"] == "" || (s.server == nil && !s.opts.Manage) {
+		if same {
+			return st, nil
+		}
 		s.log.Warn("stream has other limits than the flags say; they stay, as it is not ours to change", "stream", want.Name,
 			"max_age", have.MaxAge, "want_max_age", want.MaxAge, "max_bytes", have.MaxBytes, "want_max_bytes", want.MaxBytes)
 		return st, nil
 	}
 	changed := have // everything else as it is
 	changed.MaxAge, changed.MaxBytes, changed.Replicas, changed.AllowAtomicPublish = want.MaxAge, want.MaxBytes, want.Replicas, want.AllowAtomicPublish
+	changed.Duplicates = want.Duplicates
 	updated, err := s.js.UpdateStream(ctx, changed)
 	if s.single(err) {
 		changed.Replicas = have.Replicas
