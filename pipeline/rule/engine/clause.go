@@ -219,9 +219,10 @@ func (b *Builder) bag(refs []Ref, n uint16) (Ref, bool) {
 	l := b.leaf(bagLeaf, uint32(len(b.p.bags)-1))
 	b.odds[l] = min(odds, 0.99)
 	t := b.term(l, allMask)
+	b.p.bags[len(b.p.bags)-1].term = t.index()
 	for i, r := range refs {
 		for _, id := range c.ids[c.all[i].from:c.all[i].to] {
-			b.adverts = append(b.adverts, advert{term: id, post: [2]uint32{t.index(), uint32(r)}})
+			b.adverts = append(b.adverts, advert{term: id, post: [2]uint32{uint32(len(b.p.bags) - 1), uint32(r)}})
 		}
 	}
 	return t, true

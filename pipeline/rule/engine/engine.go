@@ -170,6 +170,7 @@ type bag struct {
 	exact bool   // one member that is there makes it true
 	pure  bool   // no facts in it
 	size  uint32
+	term  uint32
 }
 
 // word is a word of the dictionary.

@@ -10,7 +10,7 @@ import (
 //	words | clauses<<16    words of the whole posting
 //	clause...              term, or many | n then n terms; deny in either
 //
-// On the side, a bag's member is two words: bag term, member; a query of
+// On the side, a bag's member is two words: bag, member; a query of
 // another lane is a posting as above with lane<<28 in its first word.
 const (
 	decidedBit = 1 << 31

@@ -75,6 +75,7 @@ func (m *Matcher) clear() {
 	if m.items++; m.items == 0 { // after 4 billion items the marks of old ones are wiped
 		clear(m.judged)
 		clear(m.memos)
+		clear(m.bags)
 		m.items = 1
 	}
 }
@@ -318,9 +319,13 @@ func (m *Matcher) spread() {
 				i += p.side[i+1] & 0xFFFF
 				continue
 			}
-			x := m.saw(p.terms[w].leaf)
-			m.link(x, p.side[i+1])
-			m.set(w)
+			x := &m.bags[w]
+			if x.item != m.items {
+				*x = heap{item: m.items}
+				m.set(p.bags[w].term)
+			}
+			m.links = append(m.links, link{p.side[i+1], x.head})
+			x.head = uint32(len(m.links))
 			i += 2
 		}
 	}

@@ -139,7 +139,7 @@ func (m *Matcher) holds(r Ref) bool {
 			return false
 		}
 		l := &m.p.leaves[m.p.terms[t].leaf]
-		return l.kind != bagLeaf || m.bag(m.p.terms[t].leaf, &m.p.bags[l.info])
+		return l.kind != bagLeaf || m.bag(l.info)
 	case kindFact:
 		return m.fact(r)
 	}
@@ -197,11 +197,12 @@ func (m *Matcher) some(kids []Ref, want int) bool {
 }
 
 // bag asks the members that are there.
-func (m *Matcher) bag(l uint32, b *bag) bool {
+func (m *Matcher) bag(at uint32) bool {
+	b := &m.p.bags[at]
 	if b.exact {
 		return true
 	}
-	x := m.saw(l)
+	x := &m.bags[at]
 	if b.n == 0 {
 		for i := x.head; i != 0; i = m.links[i-1].next {
 			if m.holds(Ref(m.links[i-1].at)) {

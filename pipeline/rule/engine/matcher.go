@@ -17,6 +17,7 @@ type Matcher struct {
 	present []uint32 // terms that are there
 	local   []uint32 // by leaf: its number in seen; right only if that says so too
 	seen    []sight
+	bags    []heap // by bag; right if item is this one
 	links   []link
 	sideOf  [lanes][]uint32 // postings on the side, of terms that are there
 	judged  []uint32        // by rule: the item that it was last judged for
@@ -50,7 +51,10 @@ type sight struct {
 	listed     bool
 }
 
-// link is one place, word, or member of a leaf; first to last.
+// heap is the members of a bag that are there, the last one first.
+type heap struct{ item, head uint32 }
+
+// link is one place or word of a leaf, first to last; or one member of a bag.
 type link struct {
 	at   uint32
 	next uint32 // from 1
@@ -80,5 +84,5 @@ type view struct {
 // NewMatcher makes the scratch that items are matched with.
 func (p *Program) NewMatcher() *Matcher {
 	return &Matcher{p: p, bits: make([]uint64, len(p.terms)/64+1), local: make([]uint32, len(p.leaves)), views: make([]uint32, len(p.terms)),
-		judged: make([]uint32, len(p.roots[Rules])), memos: make([]view, p.memos+1), answers: make([]int8, len(p.facts)), stems: make([]map[string]uint32, len(p.languages))}
+		judged: make([]uint32, len(p.roots[Rules])), bags: make([]heap, len(p.bags)), memos: make([]view, p.memos+1), answers: make([]int8, len(p.facts)), stems: make([]map[string]uint32, len(p.languages))}
 }

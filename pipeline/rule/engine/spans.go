@@ -42,7 +42,7 @@ func (m *Matcher) view(t uint32) []Span {
 	l := &m.p.leaves[x.leaf]
 	var s []Span
 	if l.kind == bagLeaf {
-		s = m.members(x.leaf)
+		s = m.members(l.info)
 	} else {
 		length := int32(1)
 		if l.kind == phraseLeaf {
@@ -123,10 +123,9 @@ func (m *Matcher) found(id uint32) *found {
 }
 
 // members joins the places of a bag's members that are there.
-func (m *Matcher) members(l uint32) []Span {
+func (m *Matcher) members(bag uint32) []Span {
 	base := len(m.stack)
-	x := *m.saw(l)
-	for i := x.head; i != 0; i = m.links[i-1].next {
+	for i := m.bags[bag].head; i != 0; i = m.links[i-1].next {
 		if s := m.spans(Ref(m.links[i-1].at)); len(s) > 0 {
 			m.stack = append(m.stack, s)
 		}
