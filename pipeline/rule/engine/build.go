@@ -27,6 +27,8 @@ type Builder struct {
 	clauses clauses
 	asked   []string // scratch of oddsOf
 	tries   uint32   // nodes of the phrase trie
+	heads   table    // node<<8 | byte to node, of the trie of patterns
+	wilds   []uint32 // by such a node: the first pattern, from 1
 }
 
 // formKey is a form of one word.
@@ -58,7 +60,7 @@ type scope struct {
 func NewBuilder(v Vocabulary) *Builder {
 	b := &Builder{p: &Program{known: v}, formOf: map[formKey]uint32{}, wildOf: map[string]uint32{}, factOf: map[string]Ref{}, listOf: map[listKey]Ref{}}
 	b.node(node{op: opOr}, nil) // never
-	b.p.wilds = append(b.p.wilds, 0)
+	b.wilds = append(b.wilds, 0)
 	return b
 }
 

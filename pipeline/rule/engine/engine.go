@@ -208,11 +208,17 @@ const (
 
 // pattern is a word with * or ?; its literal head leads to it.
 type pattern struct {
-	text string
-	head int // bytes before the first * or ?
+	rest string // from the first * or ? on
 	leaf uint32
 	next uint32 // with the same head, from 1
 	form uint32 // from 1
+	open bool   // rest is *
+}
+
+// twig is a node of the trie of heads; its children are those from first on.
+type twig struct {
+	first, kids uint32
+	pattern     uint32 // first that begins here, from 1
 }
 
 // language holds the stems of one language.
@@ -237,8 +243,8 @@ type Program struct {
 	longest int      // words of a phrase
 	pairs   []uint64 // bits by the hash of an edge, to know most of those that are not there without going there
 
-	heads    table // byte trie of patterns: node<<8 | byte to node
-	wilds    []uint32
+	twigs    []twig         // byte trie of the heads of patterns
+	labels   []byte         // by twig but the root: the byte that leads there
 	shortest int            // bytes of a head
 	lead     [1 << 9]uint64 // bits by the first three bytes of heads
 	patterns []pattern

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 )
 
@@ -72,12 +73,7 @@ func (b *Builder) Program() *Program {
 		*at += uint32(copy(p.side[*at:], a.post[:]))
 		*at += uint32(copy(p.side[*at:], a.more))
 	}
-	for _, x := range p.patterns {
-		if x.head >= 3 {
-			h := lead(x.text[0], x.text[1], x.text[2])
-			p.lead[h/64] |= 1 << (h % 64)
-		}
-	}
+	b.prune()
 	p.filter()
 	b.trim()
 	p.stats.Rules, p.stats.Words, p.stats.Patterns = len(p.roots[Rules]), len(p.words), len(p.patterns)
@@ -89,6 +85,35 @@ func (b *Builder) Program() *Program {
 // lead spreads the first bytes of patterns: most words are sent away by it.
 func lead(a, b, c byte) uint32 {
 	return (uint32(a)*0x9E3779B1 ^ uint32(b)*0x85EBCA6B ^ uint32(c)*0xC2B2AE35) * 0x27D4EB2F >> (32 - 15)
+}
+
+// prune makes Program.twigs: the children of a node side by side.
+func (b *Builder) prune() {
+	var edges []slot
+	for _, e := range b.heads.slots {
+		if e.val != 0 {
+			edges = append(edges, e)
+		}
+	}
+	slices.SortFunc(edges, func(x, y slot) int { return cmp.Compare(x.key, y.key) })
+	number := make([]uint32, len(edges)+1) // that a node has now
+	for i, e := range edges {
+		number[e.val] = uint32(i + 1)
+	}
+	p := b.p
+	p.twigs, p.labels = make([]twig, len(edges)+1), make([]byte, len(edges)+1)
+	for i, e := range edges {
+		x := &p.twigs[number[e.key>>8]]
+		if x.kids == 0 {
+			x.first = uint32(i + 1)
+		}
+		x.kids++
+		p.labels[i+1] = byte(e.key)
+	}
+	for i, n := range number {
+		p.twigs[n].pattern = b.wilds[i]
+	}
+	b.heads, b.wilds = table{}, nil
 }
 
 // posting appends the posting of a query to stream and returns its anchor,
@@ -162,8 +187,8 @@ func (p *Program) maybe(h uint64) bool {
 // trim gives back what growing took and counts what is left.
 func (b *Builder) trim() {
 	p := b.p
-	p.words, p.long, p.wilds = slices.Clip(slices.Clone(p.words)), slices.Clone(p.long), slices.Clone(p.wilds)
+	p.words, p.long = slices.Clip(slices.Clone(p.words)), slices.Clone(p.long)
 	p.leaves, p.terms, p.nodes, p.kids = slices.Clone(p.leaves), slices.Clone(p.terms), slices.Clone(p.nodes), slices.Clone(p.kids)
-	p.stats.Bytes = 8*len(p.dict.slots) + 32*len(p.words) + len(p.long) + p.edges.bytes() + 8*len(p.pairs) + p.heads.bytes() + 4*len(p.wilds) +
+	p.stats.Bytes = 8*len(p.dict.slots) + 32*len(p.words) + len(p.long) + p.edges.bytes() + 8*len(p.pairs) + 13*len(p.twigs) +
 		12*(len(p.leaves)+len(p.terms)) + 20*len(p.nodes) + 4*len(p.kids) + 4*(len(p.posts)+len(p.side)) + 8*len(p.streams) + 32*len(p.patterns)
 }

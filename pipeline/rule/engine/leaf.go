@@ -170,16 +170,20 @@ func (b *Builder) wildLeaf(s string) uint32 {
 	at := uint32(0)
 	for _, c := range []byte(s[:head]) {
 		edge := uint64(at)<<8 | uint64(c)
-		next := p.heads.get(edge).val
+		next := b.heads.get(edge).val
 		if next == 0 {
-			p.wilds = append(p.wilds, 0)
-			next = uint32(len(p.wilds) - 1)
-			p.heads.put(edge, next)
+			b.wilds = append(b.wilds, 0)
+			next = uint32(len(b.wilds) - 1)
+			b.heads.put(edge, next)
 		}
 		at = next
 	}
-	p.patterns = append(p.patterns, pattern{text: s, head: head, leaf: l, next: p.wilds[at]})
-	p.wilds[at] = uint32(len(p.patterns))
+	p.patterns = append(p.patterns, pattern{rest: s[head:], leaf: l, next: b.wilds[at], open: s[head:] == "*"})
+	b.wilds[at] = uint32(len(p.patterns))
+	if head >= 3 {
+		h := lead(s[0], s[1], s[2])
+		p.lead[h/64] |= 1 << (h % 64)
+	}
 	if len(p.patterns) == 1 || head < p.shortest {
 		p.shortest = head
 	}

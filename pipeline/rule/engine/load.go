@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"slices"
 
 	"golang.org/x/text/unicode/norm"
@@ -142,14 +143,16 @@ func (m *Matcher) wild(slot uint32, w *found, b []byte) {
 			return
 		}
 	}
-	at := uint32(0)
-	for i := range b {
-		if at = p.heads.get(uint64(at)<<8 | uint64(b[i])).val; at == 0 {
+	at := &p.twigs[0]
+	for i, c := range b {
+		k := bytes.IndexByte(p.labels[at.first:at.first+at.kids], c)
+		if k < 0 {
 			return
 		}
-		for n := p.wilds[at]; n != 0; n = p.patterns[n-1].next {
+		at = &p.twigs[at.first+uint32(k)]
+		for n := at.pattern; n != 0; n = p.patterns[n-1].next {
 			x := &p.patterns[n-1]
-			if rest := x.text[x.head:]; rest != "*" && !glob(rest, b[i+1:]) {
+			if !x.open && !glob(x.rest, b[i+1:]) {
 				continue
 			}
 			v := m.saw(x.leaf)
