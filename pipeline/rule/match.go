@@ -3,6 +3,7 @@ package rule
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"newsmonitor/pipeline/feed"
 	"newsmonitor/pipeline/rule/text"
@@ -101,10 +102,14 @@ func (s *Set) evaluate(it feed.Item) *judged {
 	return v
 }
 
-// beginning is enough of a text to tell its language.
+// beginning is enough of a text to tell its language. It ends at a space if
+// there is one, so that it has the words that the text has.
 func beginning(s string) string {
 	if len(s) > 4000 {
-		return s[:4000]
+		s = s[:4000]
+		if i := strings.LastIndexByte(s, ' '); i > 3000 {
+			s = s[:i]
+		}
 	}
 	return s
 }

@@ -20,7 +20,6 @@ type reader struct {
 	hits     []uint32
 	fired    []firing
 	names    beside
-	language text.Scan
 	found    found
 }
 
@@ -37,13 +36,25 @@ func (r *reader) know(s *Set, it *feed.Item) {
 	r.texts = textsOf(it)
 	r.item.Read(&r.texts)
 	r.facts = facts{source: it.Source, feed: cmp.Or(it.Feed, it.Source.ID), tier: it.Source.Tier}
-	r.facts.language = text.LanguageOf(&r.language, it.Language, it.Title, it.Summary, beginning(it.Content))
+	r.facts.language = r.language(it)
 	r.matchers[0].Load(&r.item)
 	r.facts.states = r.states(s, it.Source.Country)
 	r.voice = r.speaker(s, it)
 	if r.facts.voice = r.voice.ID; r.voice.ID != "" {
 		r.facts.tier = r.voice.Tier
 	}
+}
+
+// language is that of the item as read.
+func (r *reader) language(it *feed.Item) string {
+	content := beginning(it.Content)
+	return text.LanguageOf(it.Language, func(i int) []byte {
+		at := int32(i)
+		if i >= r.item.End(engine.Summary) && (i >= r.item.End(engine.Content) || int(r.item.Piece(at).End) > len(content)) {
+			return nil
+		}
+		return r.item.Folded(at)
+	}, it.Title, it.Summary, content)
 }
 
 // read finds out what fires on an item.

@@ -11,10 +11,22 @@ import (
 // Language judges what a text is written in: its script first, then what was
 // declared if that is written so, then its commonest little words. It returns
 // "" when nothing tells. Many Chinese sites declare en-US: the script wins.
-func Language(s, declared string) string { return LanguageOf(&Scan{}, declared, s) }
+func Language(s, declared string) string {
+	t := &Scan{}
+	return LanguageOf(declared, func(i int) []byte {
+		if i == 0 {
+			t.Split(s, Start{}, littleWords)
+		}
+		if i == len(t.Pieces) {
+			return nil
+		}
+		return t.Folded(&t.Pieces[i])
+	}, s)
+}
 
-// LanguageOf is Language of a text in parts, with scratch of the caller's.
-func LanguageOf(t *Scan, declared string, parts ...string) string {
+// LanguageOf is Language of a text in parts that is split already: word is
+// asked for its folded words one after the other until it gives nil.
+func LanguageOf(declared string, word func(i int) []byte, parts ...string) string {
 	script := scriptOf(parts)
 	base, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(declared)), "-")
 	if base != "" && len(declared) <= 35 && wellFormed(declared) && scripts[base] == script {
@@ -32,7 +44,7 @@ func LanguageOf(t *Scan, declared string, parts ...string) string {
 		if _, ok := scripts[base]; !ok && base != "" && wellFormed(declared) {
 			return strings.TrimSpace(declared)
 		}
-		return little(t, parts)
+		return little(word)
 	case "Cyrl":
 		if containsAny(parts, "іїєґІЇЄҐ") {
 			return "uk"
@@ -127,13 +139,11 @@ func tabledOf(r rune) int {
 func scriptOf(parts []string) string {
 	const latin, han, korean = 0, 1, 4 // in tabled
 	var count [32]int
-	hiragana, katakana := 0, 0
+	letters, hiragana, katakana := 0, 0, 0 // letters of ASCII
 	for _, s := range parts {
 		for i := 0; i < len(s); {
 			if c := s[i]; c < utf8.RuneSelf {
-				if c |= 0x20; c >= 'a' && c <= 'z' {
-					count[latin]++
-				}
+				letters += int(asciiLetter[c])
 				i++
 				continue
 			}
@@ -154,6 +164,7 @@ func scriptOf(parts []string) string {
 			}
 		}
 	}
+	count[latin] += letters
 	best, most := "", 0
 	for i, n := range count[:len(tabled)] {
 		if i == han && (hiragana*10 > n/3 || katakana*2 > n/3) {
@@ -175,18 +186,17 @@ const littleWords = 400 // are looked at
 
 // little tells languages in Latin letters by words that stand in every second
 // sentence; there must be at least two, and clearly more than of any other.
-func little(t *Scan, parts []string) string {
-	t.Reset()
-	for _, s := range parts {
-		t.Split(s, Start{}, littleWords-len(t.Pieces))
-	}
+func little(word func(i int) []byte) string {
 	var n [len(littleLanguages)]int
-	for i := range t.Pieces {
-		w := t.Folded(&t.Pieces[i])
+	for i := range littleWords {
+		w := word(i)
+		if w == nil {
+			break
+		}
 		if len(w) > commonestLength {
 			continue
 		}
-		for m := commonest[string(w)]; m != 0; m &= m - 1 {
+		for m := commonest.of(w); m != 0; m &= m - 1 {
 			n[bits.TrailingZeros16(m)]++
 		}
 	}
@@ -207,9 +217,41 @@ func little(t *Scan, parts []string) string {
 
 const commonestLength = 6 // bytes of the longest
 
-// commonest has the languages of a word as bits, by littleLanguages.
-var commonest = func() map[string]uint16 {
-	m := map[string]uint16{}
+// spoken has the languages of little words as bits, by littleLanguages: a table
+// with gaps, by the bytes of a word.
+type spoken [1 << 10]struct {
+	key       uint64
+	languages uint16
+}
+
+func (t *spoken) of(word []byte) uint16 {
+	key, i := t.find(word)
+	if t[i].key != key {
+		return 0
+	}
+	return t[i].languages
+}
+
+// find returns the key of a word and where it is, or belongs.
+func (t *spoken) find(word []byte) (key uint64, i int) {
+	for j, c := range word {
+		key |= uint64(c) << (8 * j)
+	}
+	for i = int(key * 0x9E3779B97F4A7C15 >> 54); t[i].key != 0 && t[i].key != key; {
+		i = (i + 1) % len(t)
+	}
+	return key, i
+}
+
+var asciiLetter = func() (t [utf8.RuneSelf]uint8) {
+	for c := 'a'; c <= 'z'; c++ {
+		t[c], t[c-'a'+'A'] = 1, 1
+	}
+	return t
+}()
+
+var commonest = func() *spoken {
+	m := &spoken{}
 	for l, words := range map[string]string{
 		"en": "the of and to in is for on that with by as at from was has have its are an be it over after will says new",
 		"fr": "le la les des et est une du dans pour que qui sur au aux avec par plus ne pas sont ses",
@@ -225,7 +267,9 @@ var commonest = func() map[string]uint16 {
 		"id": "yang dan di dari untuk dengan ini itu pada dalam tidak akan oleh",
 	} {
 		for _, w := range strings.Fields(words) {
-			m[w] |= 1 << slices.Index(littleLanguages[:], l)
+			key, i := m.find([]byte(w))
+			m[i].key = key
+			m[i].languages |= 1 << slices.Index(littleLanguages[:], l)
 		}
 	}
 	return m
