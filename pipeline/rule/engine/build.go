@@ -22,6 +22,7 @@ type Builder struct {
 	scan    text.Scan
 	pure    []bool    // by node: no facts in it
 	uses    []uint32  // by term
+	more    []uint32  // by term: the next of its leaf, from 1
 	odds    []float32 // by leaf: how probably an item has it
 	adverts []advert
 	clauses clauses

@@ -222,7 +222,11 @@ func (b *Builder) bag(refs []Ref, n uint16) (Ref, bool) {
 	b.p.bags[len(b.p.bags)-1].term = t.index()
 	for i, r := range refs {
 		for _, id := range c.ids[c.all[i].from:c.all[i].to] {
-			b.adverts = append(b.adverts, advert{term: id, post: [2]uint32{uint32(len(b.p.bags) - 1), uint32(r)}})
+			bag := uint32(len(b.p.bags) - 1)
+			if r == kindTerm|Ref(id) && b.sure(r) {
+				bag |= sureBit
+			}
+			b.adverts = append(b.adverts, advert{term: id, post: [2]uint32{bag, uint32(r)}})
 		}
 	}
 	return t, true

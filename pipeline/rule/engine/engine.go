@@ -150,17 +150,23 @@ const (
 
 type leaf struct {
 	info uint32
-	term uint32 // first term of it, from 1
+	term uint32 // its term, from 1; of many, where they begin in marks
 	kind leafKind
 	mask uint8 // of that term
-	more bool  // there are others
+	more bool  // there are many
 }
 
 // term is a leaf in some fields.
 type term struct {
 	leaf uint32
-	next uint32 // next term of the leaf, from 1
 	mask uint8
+}
+
+// mark is a term among those of one leaf.
+type mark struct {
+	term uint32
+	mask uint8
+	last bool
 }
 
 // bag is an OR or a SOME of many alternatives: its members report to it when
@@ -255,6 +261,7 @@ type Program struct {
 
 	leaves []leaf
 	terms  []term
+	marks  []mark
 	bags   []bag
 	nodes  []node
 	kids   []Ref

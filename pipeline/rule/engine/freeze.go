@@ -11,12 +11,14 @@ import (
 //	words | clauses<<16    words of the whole posting
 //	clause...              term, or many | n then n terms; deny in either
 //
-// On the side, a bag's member is two words: bag, member; a query of
-// another lane is a posting as above with lane<<28 in its first word.
+// On the side, a bag's member is two words: bag | sure<<30, member; sure says
+// that this term is the member. A query of another lane is a posting as above
+// with lane<<28 in its first word.
 const (
 	decidedBit = 1 << 31
 	denyBit    = 1 << 30
 	manyBit    = 1 << 31
+	sureBit    = 1 << 30
 	laneShift  = 28
 	sideMask   = 1<<laneShift - 1
 )
@@ -74,6 +76,7 @@ func (b *Builder) Program() *Program {
 		*at += uint32(copy(p.side[*at:], a.more))
 	}
 	b.prune()
+	b.align()
 	p.filter()
 	b.trim()
 	p.stats.Rules, p.stats.Words, p.stats.Patterns = len(p.roots[Rules]), len(p.words), len(p.patterns)
@@ -114,6 +117,24 @@ func (b *Builder) prune() {
 		p.twigs[n].pattern = b.wilds[i]
 	}
 	b.heads, b.wilds = table{}, nil
+}
+
+// align makes Program.marks: the terms of a leaf side by side.
+func (b *Builder) align() {
+	p := b.p
+	for i := range p.leaves {
+		x := &p.leaves[i]
+		if !x.more {
+			continue
+		}
+		first := uint32(len(p.marks))
+		for t := x.term; t != 0; t = b.more[t-1] {
+			p.marks = append(p.marks, mark{term: t - 1, mask: p.terms[t-1].mask})
+		}
+		p.marks[len(p.marks)-1].last = true
+		x.term = first
+	}
+	b.more = nil
 }
 
 // posting appends the posting of a query to stream and returns its anchor,
@@ -188,7 +209,7 @@ func (p *Program) maybe(h uint64) bool {
 func (b *Builder) trim() {
 	p := b.p
 	p.words, p.long = slices.Clip(slices.Clone(p.words)), slices.Clone(p.long)
-	p.leaves, p.terms, p.nodes, p.kids = slices.Clone(p.leaves), slices.Clone(p.terms), slices.Clone(p.nodes), slices.Clone(p.kids)
+	p.leaves, p.terms, p.nodes, p.kids, p.marks = slices.Clone(p.leaves), slices.Clone(p.terms), slices.Clone(p.nodes), slices.Clone(p.kids), slices.Clone(p.marks)
 	p.stats.Bytes = 8*len(p.dict.slots) + 32*len(p.words) + len(p.long) + p.edges.bytes() + 8*len(p.pairs) + 13*len(p.twigs) +
-		12*(len(p.leaves)+len(p.terms)) + 20*len(p.nodes) + 4*len(p.kids) + 4*(len(p.posts)+len(p.side)) + 8*len(p.streams) + 32*len(p.patterns)
+		12*len(p.leaves) + 8*(len(p.terms)+len(p.marks)) + 20*len(p.nodes) + 4*len(p.kids) + 4*(len(p.posts)+len(p.side)) + 8*len(p.streams) + 32*len(p.patterns)
 }

@@ -224,7 +224,8 @@ func (b *Builder) term(l uint32, mask uint8) Ref {
 	t := b.termOf.get(key).val
 	if t == 0 {
 		x := &b.p.leaves[l]
-		b.p.terms = append(b.p.terms, term{leaf: l, next: x.term, mask: mask})
+		b.p.terms = append(b.p.terms, term{leaf: l, mask: mask})
+		b.more = append(b.more, x.term)
 		t = uint32(len(b.p.terms))
 		x.more = x.term != 0
 		x.term, x.mask = t, mask

@@ -118,10 +118,12 @@ func (m *Matcher) mark(l uint32, fields uint8) {
 		}
 		return
 	}
-	terms := m.p.terms
-	for t := x.term; t != 0; t = terms[t-1].next {
-		if terms[t-1].mask&fields != 0 {
-			m.set(t - 1)
+	for _, k := range m.p.marks[x.term:] {
+		if k.mask&fields != 0 {
+			m.set(k.term)
+		}
+		if k.last {
+			return
 		}
 	}
 }
@@ -322,11 +324,12 @@ func (m *Matcher) spread() {
 				i += p.side[i+1] & 0xFFFF
 				continue
 			}
-			x := &m.bags[w]
+			x := &m.bags[w&^sureBit]
 			if x.item != m.items {
 				*x = heap{item: m.items}
-				m.set(p.bags[w].term)
+				m.set(p.bags[w&^sureBit].term)
 			}
+			x.sure = x.sure || w&sureBit != 0
 			m.links = append(m.links, link{p.side[i+1], x.head})
 			x.head = uint32(len(m.links))
 			i += 2

@@ -171,13 +171,28 @@ func (m *Matcher) holds(r Ref) bool {
 		if !m.there(kids[0]) || !m.there(kids[1]) {
 			return false
 		}
-		a, b := m.spans(kids[0]), m.spans(kids[1])
-		if len(a) == 0 || len(b) == 0 {
-			return false
-		}
-		return m.meet(n, a, b) || n.op != opOnear && m.meet(n, b, a)
+		a, b := m.both(kids)
+		return len(b) > 0 && (m.meet(n, a, b) || n.op != opOnear && m.meet(n, b, a))
 	}
 	return len(m.spans(r)) > 0
+}
+
+// both returns where the two parts of a distance stand; b is empty where one
+// of them is. The one that is likelier to stand nowhere is looked for first.
+func (m *Matcher) both(kids []Ref) (a, b []Span) {
+	if kids[1]&kindMask == kindNode && kids[0]&kindMask != kindNode {
+		if b = m.spans(kids[1]); len(b) == 0 {
+			return nil, nil
+		}
+		if a = m.spans(kids[0]); len(a) == 0 {
+			return nil, nil
+		}
+		return a, b
+	}
+	if a = m.spans(kids[0]); len(a) == 0 {
+		return nil, nil
+	}
+	return a, m.spans(kids[1])
 }
 
 // there tells whether r may stand somewhere, without looking for places.
@@ -204,6 +219,9 @@ func (m *Matcher) bag(at uint32) bool {
 	}
 	x := &m.bags[at]
 	if b.n == 0 {
+		if x.sure {
+			return true
+		}
 		for i := x.head; i != 0; i = m.links[i-1].next {
 			if m.holds(Ref(m.links[i-1].at)) {
 				return true

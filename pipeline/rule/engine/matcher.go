@@ -52,7 +52,10 @@ type sight struct {
 }
 
 // heap is the members of a bag that are there, the last one first.
-type heap struct{ item, head uint32 }
+type heap struct {
+	item, head uint32
+	sure       bool // one of them is a term that is there, which is enough
+}
 
 // link is one place or word of a leaf, first to last; or one member of a bag.
 type link struct {

@@ -186,8 +186,8 @@ func (m *Matcher) nodeSpans(n *node) []Span {
 		if !m.there(kids[0]) || !m.there(kids[1]) {
 			return nil
 		}
-		a, b := m.spans(kids[0]), m.spans(kids[1])
-		if len(a) == 0 || len(b) == 0 {
+		a, b := m.both(kids)
+		if len(b) == 0 {
 			return nil
 		}
 		from := len(m.arena)
