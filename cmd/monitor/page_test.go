@@ -86,7 +86,7 @@ func startDemo(t *testing.T, pace string) (url string, told <-chan struct{}) {
 // the demonstration running behind it.
 func TestPageWithTheDemo(t *testing.T) {
 	b := openTab(t)
-	url, told := startDemo(t, "8")
+	url, told := startDemo(t, "3") // steps a second apart, polls half of that
 	through := newLine(t, strings.TrimPrefix(url, "http://"))
 	url = "http://" + through.Addr().String()
 	b.do("set the window", chromedp.EmulateViewport(1400, 900))
