@@ -58,7 +58,17 @@ const (
 	среду четверг пятницу субботу воскресенье января февраля марта апреля июня июля августа сентября октября ноября декабря
 	contra desde entre sobre también según donde cuando ministerio exteriores gobierno portavoz sanciones ciberataque ciberataques ataque ataques seguridad nacional lunes martes miércoles jueves viernes
 	sábado domingo enero febrero marzo mayo junio julio septiembre octubre noviembre diciembre
-	サイバー セキュリティ システム ネットワーク グループ ハッカー データ`
+	サイバー セキュリティ システム ネットワーク グループ ハッカー データ
+	anklage anklagen angeklagt angeklagte erhoben mutmaßlich mutmaßliche mutmaßlichen geheimdienst geheimdienstes geheimdienstliche agenten agententätigkeit bundesanwaltschaft generalbundesanwalt
+	oberlandesgericht landgericht staatsschutzsenat staatsangehörige staatsangehörigen festnahme festgenommen haftbefehl ermittlungsrichter untersuchungshaft beschuldigte beschuldigten angeschuldigte
+	angeschuldigten tatverdacht dringend hinreichend verdächtig verdacht ermittlungen vorwurf unterlagen führungsoffizier`
+
+	// plainHangul are the words of Korean notices and reports, compared as pairs
+	// of neighbours within a word.
+	plainHangul = `정부 정부는 외교부 외교부는 통일부 국방부 국가정보원 경찰청 검찰 북한 북한의 한국 미국 중국 일본 러시아 이란 한미 한미일 우방국 우방국들과 국제사회 국제사회의 유엔 안보리 결의 제재 독자제재 대상으로 대상 지정 지정하였다 지정한다
+	지정했다 지정하기로 결정 결정하였다 결정했다 관련 관련하여 관여한 개인 기관 단체 이번 조치 조치는 관보 게재 게재를 통해 시행 시행된다 시행되며 금융위원회 금융위원회의 한국은행 총재의 사전 허가 없이 이들과 외환거래 금융거래 자산거래 가상자산
+	금지 금지된다 금지되며 처벌 위반 앞으로도 긴밀히 공조 공조해 협력 협력하여 나갈 것이다 계획이다 방침이다 밝혔다 발표 발표했다 대변인 성명 논평 규탄 강력히 촉구 촉구한다 사이버 공격 해킹 조직 해커 정보 보안 피해 기소 구속 체포
+	혐의 혐의로 수사 재판 판결 선고 대화 회담 협의 개최 재개 중단 북핵 핵 미사일 개발 자금 차단 관련자 등에 대한 대해 위한 위해 따라 따르면 오늘 어제 지난 최근 현재 기자 연합뉴스`
 
 	// weakNames are names that most items have.
 	weakNames = `america american americans washington china chinese beijing prc russia russian russians moscow kremlin iran iranian iranians tehran korea korean koreans pyongyang dprk seoul japan japanese tokyo
@@ -75,7 +85,8 @@ const (
 	据悉 新华社 央视 新闻 记者 日电 月日电 今天 昨天 日前 近日 星期 目前 已经 以及 可以 没有 不是 任何 所谓 问题 情况 事件 活动 行动 行为 措施 必要措施 采取 维护 合法权益 利益 安全 国际 国际社会 合作 对话 会谈 会议
 	磋商 双方 共同 联合 声明 发表声明 联合声明 公告 通告 个人 实体 机构 组织 企业 公司 技术 信息 数据 系统 互联网 基础设施 关键基础设施 关键 世界 全球 各国 一个 一些 多个 其中 成员 官员 高级官员 部长 外长 总统 主席 先生 女士
 	対する 政府は 発表 外務省 攻撃 会見 記者会見 報道官 談話 情報 警察庁 关系 两国 恢复 暂停 中止 工作组 机制 军方 军队 解放军 部队 军官 情报 情报机构 间谍 窃取 商业机密 知识产权 受害者 嫌疑人 法院 检察官 大陪审团 起诉书
-	根据 按照 法律 法规 规定 反制 反制措施 国台办 网信办 中央网信办 国家互联网 应急中心 病毒 恶意 软件 漏洞 恶意软件 勒索 勒索软件 支持 背景 国家支持 背后 认为 相信 证据 事实 负责 负责任 承担 责任 影响 严重 重大`
+	根据 按照 法律 法规 规定 反制 反制措施 国台办 网信办 中央网信办 国家互联网 应急中心 病毒 恶意 软件 漏洞 恶意软件 勒索 勒索软件 支持 背景 国家支持 背后 认为 相信 证据 事实 负责 负责任 承担 责任 影响 严重 重大
+	資産凍結 資産凍結等の措置 について 外国為替及び外国貿易法 閣議了解 支払規制 資本取引規制 許可制 対象者 追加 実施 決定 特定団体 関与する者 注意喚起 公表 評価 関連 措置 対策`
 )
 
 // plain and weak hold the words above as the sketch sees them; pairs of Han
@@ -94,6 +105,7 @@ func plainWords() (plain, weak map[string]bool) {
 	for _, phrase := range strings.Fields(plainHan) {
 		into(plain, phrase)
 	}
+	into(plain, plainHangul)
 	into(weak, weakNames)
 	return plain, weak
 }

@@ -22,9 +22,10 @@ import (
 // most maxSketch characters.
 
 const (
-	sketchVersion = 1
+	sketchVersion = 2   // 1 did not say where words stand, nor acts
 	maxSketch     = 192 // characters of Nm-Sketch
 	sketchLead    = 180 // tokens of the text that are looked at: who did what to whom stands there
+	sketchOpening = 40
 	sketchTitle   = 60
 	keptWords     = 24 // telling words that a sketch keeps
 	minhashes     = 24 // of 8 bits
@@ -32,14 +33,25 @@ const (
 	bareLead      = 12 // tokens: less is no text
 )
 
-// telling is a word by its hash, and how much it tells.
+// telling is a word by its hash, how much it tells, and where it stands.
 type telling struct {
-	hash uint32 // 21 bits, the lowest of them set for a number
-	kind uint8  // index of weights
+	hash  uint32 // 21 bits, the lowest of them set for a number
+	kind  uint8  // index of weights
+	place uint8  // inTitle, inOpening
 }
+
+// Where a word stands: a report tells its own news in its title and its first
+// sentence, and recalls older ones further down.
+const (
+	inTitle = 1 << iota
+	inOpening
+)
 
 // weights of telling words: 3 bits in a sketch.
 var weights = [8]float64{0.5, 0.75, 1, 1.5, 2, 3, 4.5, 6}
+
+// kindID is that of numbers that name one case.
+const kindID = 7
 
 // sketch of an item, as stored and read again.
 type sketch struct {
@@ -50,6 +62,8 @@ type sketch struct {
 	short   bool   // too little text for hashes
 	bare    bool   // hardly more than a title
 	figures uint16 // hash of the title's numbers, dates too; 0 without
+	acts    uint16 // what the title says was done, a bit for each of acts
+	old     bool   // of version 1
 	words   []telling
 	voice   voiced
 }
@@ -66,12 +80,12 @@ type voiced struct {
 // looked is an item as it is compared with sketches: all its telling words.
 type looked struct {
 	sketch
-	all map[uint32]uint8
+	all map[uint32]telling
 }
 
 // look makes an item's sketch.
 func look(it feed.Item) looked {
-	l := looked{all: map[uint32]uint8{}}
+	l := looked{all: map[uint32]telling{}}
 	l.fetched = it.Fetched.UnixMilli()
 	if link := feed.Canonical(it.Link); tellingLink(link) {
 		l.link = hash64("link", link) >> 16
@@ -93,11 +107,12 @@ func look(it feed.Item) looked {
 	if figures.Len() > 0 {
 		l.figures = uint16(hash64("figures", figures.String())) | 1
 	}
+	l.acts = actsOf(title)
 	l.bare = len(body) < bareLead
 	l.hashes, l.short = minhash(it.Title, lead)
 	l.words = make([]telling, 0, len(l.all))
-	for h, k := range l.all {
-		l.words = append(l.words, telling{h, k})
+	for _, w := range l.all {
+		l.words = append(l.words, w)
 	}
 	slices.SortFunc(l.words, func(a, b telling) int { return cmp.Or(cmp.Compare(b.kind, a.kind), cmp.Compare(a.hash, b.hash)) })
 	l.words = l.words[:min(len(l.words), keptWords)]
@@ -141,11 +156,11 @@ func (l *looked) tell(title, body []sketched) {
 			lower[w.text] = true
 		}
 	}
-	inTitle := map[string]bool{}
+	titled := map[string]bool{}
 	for _, w := range title {
-		inTitle[w.text] = true
+		titled[w.text] = true
 	}
-	for _, field := range [2][]sketched{title, body} {
+	for n, field := range [2][]sketched{title, body} {
 		capitals := capitalsTell(field)
 		for i, w := range field {
 			var next *sketched
@@ -156,13 +171,18 @@ func (l *looked) tell(title, body []sketched) {
 			if k < 0 {
 				continue
 			}
-			if inTitle[w.text] {
-				k = min(k+1, len(weights)-1)
+			if titled[w.text] {
+				k = min(k+1, max(k, kindID-1))
 			}
-			h := w.hash()
-			if have, ok := l.all[h]; !ok || int(have) < k {
-				l.all[h] = uint8(k)
+			have := l.all[w.hash()]
+			have.hash, have.kind = w.hash(), max(have.kind, uint8(k))
+			switch {
+			case n == 0:
+				have.place |= inTitle
+			case i < sketchOpening:
+				have.place |= inOpening
 			}
+			l.all[have.hash] = have
 		}
 	}
 }
@@ -179,8 +199,8 @@ func (w sketched) hash() uint32 {
 func (l *looked) tells(field []sketched) (sum float64) {
 	seen := map[string]bool{}
 	for _, w := range field {
-		if k, ok := l.all[w.hash()]; ok && !seen[w.text] {
-			sum += weights[k]
+		if t, ok := l.all[w.hash()]; ok && !seen[w.text] {
+			sum += weights[t.kind]
 			seen[w.text] = true
 		}
 	}
@@ -210,6 +230,8 @@ func kindOf(w sketched, next *sketched, name bool) int {
 		return -1
 	case w.pair:
 		return 2
+	case w.id:
+		return kindID
 	case w.number:
 		return numberKind(w.text, next)
 	case strings.ContainsAny(w.text, "0123456789"): // apt41
@@ -232,7 +254,7 @@ func kindOf(w sketched, next *sketched, name bool) int {
 
 // numberKind: years, days and small numbers are everywhere.
 func numberKind(w string, next *sketched) int {
-	if len(w) < 2 || len(w) == 4 && (w[:2] == "19" || w[:2] == "20") {
+	if len(w) < 2 || year(w) {
 		return -1
 	}
 	if len(w) == 2 && w <= "31" {
@@ -310,7 +332,11 @@ func (s *sketch) encode() string {
 	if s.bare {
 		flags |= 2
 	}
-	b = append(b, sketchVersion, flags, s.voice.rank, s.voice.raised, s.voice.country[0], s.voice.country[1])
+	version := uint8(1)
+	if !s.old {
+		version, flags = sketchVersion, flags|uint8(len(s.words))<<2
+	}
+	b = append(b, version, flags, s.voice.rank, s.voice.raised, s.voice.country[0], s.voice.country[1])
 	b = binary.BigEndian.AppendUint32(b, s.voice.organ)
 	b = binary.BigEndian.AppendUint32(b, s.voice.speaker)
 	b = append(b, binary.BigEndian.AppendUint64(nil, uint64(s.fetched))[2:]...)
@@ -318,9 +344,19 @@ func (s *sketch) encode() string {
 	b = binary.BigEndian.AppendUint32(b, uint32(s.title))
 	b = binary.BigEndian.AppendUint16(b, s.figures)
 	b = append(b, s.hashes[:]...)
-	for _, w := range s.words {
+	if !s.old {
+		b = binary.BigEndian.AppendUint16(b, s.acts)
+	}
+	places := uint64(0)
+	for i, w := range s.words {
 		x := w.hash<<3 | uint32(w.kind)
 		b = append(b, byte(x>>16), byte(x>>8), byte(x))
+		places |= uint64(w.place) << (2 * i)
+	}
+	if !s.old {
+		for i := range (len(s.words) + 3) / 4 {
+			b = append(b, byte(places>>(8*i)))
+		}
 	}
 	return base64.RawURLEncoding.EncodeToString(b)
 }
@@ -335,7 +371,19 @@ func decodeSketch(text string) (s sketch, err error) {
 		return s, errSketch
 	}
 	b, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(b) < sketchHead || b[0] != sketchVersion || (len(b)-sketchHead)%3 != 0 {
+	if err != nil || len(b) < sketchHead {
+		return s, errSketch
+	}
+	words := (len(b) - sketchHead) / 3
+	switch {
+	case b[0] == 1 && len(b) == sketchHead+3*words:
+		s.old = true
+	case b[0] == sketchVersion && len(b) >= sketchHead+2:
+		words = int(b[1] >> 2)
+		if len(b) != sketchHead+2+3*words+(words+3)/4 {
+			return s, errSketch
+		}
+	default:
 		return s, errSketch
 	}
 	s.short, s.bare = b[1]&1 != 0, b[1]&2 != 0
@@ -345,9 +393,17 @@ func decodeSketch(text string) (s sketch, err error) {
 	s.title = uint64(binary.BigEndian.Uint32(b[26:]))
 	s.figures = binary.BigEndian.Uint16(b[30:])
 	copy(s.hashes[:], b[32:])
-	for b = b[sketchHead:]; len(b) > 0; b = b[3:] {
-		x := uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])
-		s.words = append(s.words, telling{x >> 3, uint8(x & 7)})
+	b = b[sketchHead:]
+	if !s.old {
+		s.acts, b = binary.BigEndian.Uint16(b), b[2:]
+	}
+	for i := range words {
+		x := uint32(b[3*i])<<16 | uint32(b[3*i+1])<<8 | uint32(b[3*i+2])
+		w := telling{hash: x >> 3, kind: uint8(x & 7)}
+		if !s.old {
+			w.place = b[3*words+i/4] >> (2 * (i % 4)) & 3
+		}
+		s.words = append(s.words, w)
 	}
 	return s, nil
 }

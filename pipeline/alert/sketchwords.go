@@ -16,6 +16,7 @@ type sketched struct {
 	capital  bool // begins with a capital letter
 	opening  bool // first of its sentence: a capital says nothing
 	number   bool
+	id       bool // number of a case, a notice or a vulnerability: 2026-41177, 24-cr-00123
 	sentence int
 }
 
@@ -48,6 +49,8 @@ func wordsOf(s string, most int) []sketched {
 		k := sketched{text: w, capital: unicode.IsUpper(first), opening: opening, number: first >= '0' && first <= '9', sentence: int(p.Sentence)}
 		if k.number {
 			k.text = strings.TrimRight(w, ".")
+			k.id = len(k.text) >= 4 && !year(k.text) && i > 0 && p.Start > 0 && s[p.Start-1] == '-' &&
+				scan.Pieces[i-1].End == p.Start-1 && dockets(string(scan.Folded(&scan.Pieces[i-1])))
 		} else if utf8.RuneCountInString(w) > stem {
 			k.text = string([]rune(w)[:stem])
 		}
@@ -68,3 +71,9 @@ func carries(folded []byte, inside bool) bool {
 	}
 	return true
 }
+
+func year(w string) bool { return len(w) == 4 && (w[:2] == "19" || w[:2] == "20") }
+
+// dockets says whether a serial number can follow, and not the end of a
+// telephone number.
+func dockets(w string) bool { return len(w) == 2 || year(w) }

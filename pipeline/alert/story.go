@@ -18,6 +18,7 @@ const (
 	storyLead = 24 * time.Hour
 
 	maxCarriers = 20_000 // in the index; the oldest go first
+	maxCompared = 128    // carriers that an item is compared with
 	maxAlso     = 30     // carriers that an event names
 	maxCommon   = 256    // carriers of one telling word that are looked at, the newest
 )
@@ -88,6 +89,7 @@ type placed struct {
 // the story that it has.
 func (x *stories) place(it feed.Item, channels []string) placed {
 	p := placed{look: look(it), item: it.Feed + "/" + it.Key}
+	p.look.voice = voiceOf(it.Source, nil)
 	if c := x.byItem[p.item]; c != nil && x.open(c, p.look.fetched) {
 		p.story = c.story
 		return p
@@ -97,7 +99,8 @@ func (x *stories) place(it feed.Item, channels []string) placed {
 		if c.item == p.item || !x.open(c, p.look.fetched) || !c.in(channels, p.look.fetched) {
 			continue
 		}
-		if s := p.look.alike(&c.sketch, c.feed == it.Feed); s > sure {
+		s := p.look.alike(&c.sketch, c.feed == it.Feed)
+		if s > sure && (s >= sureEnough || x.leadAgrees(&p.look, c)) {
 			best, sure = c, s
 		}
 	}
@@ -105,6 +108,17 @@ func (x *stories) place(it feed.Item, channels []string) placed {
 		p.story = best.story
 	}
 	return p
+}
+
+// leadAgrees keeps a story from drifting: who is like a carrier is to be like
+// the story's first one too, though less.
+func (x *stories) leadAgrees(l *looked, c *carrier) bool {
+	for _, lead := range x.of[c.story] {
+		if !lead.dead {
+			return lead == c || lead.sketch.bare || l.kin(&lead.sketch)
+		}
+	}
+	return true
 }
 
 // in says whether a carrier was told in one of the channels lately.
@@ -149,10 +163,10 @@ func (x *stories) candidates(l *looked) []*carrier {
 		}
 	}
 	if l.link != 0 {
-		count(x.byLink[l.link], 2)
+		count(x.byLink[l.link], 2*sketchLead)
 	}
 	if l.title != 0 {
-		count(x.byTitle[l.title], 2)
+		count(x.byTitle[l.title], sketchLead)
 	}
 	for h := range l.all {
 		count(x.byWord[h], 1)
@@ -164,9 +178,14 @@ func (x *stories) candidates(l *looked) []*carrier {
 		}
 	}
 	// Not by the map's order: of two that are as alike the earlier one counts.
-	slices.SortFunc(out, func(a, b *carrier) int {
+	byArrival := func(a, b *carrier) int {
 		return cmp.Or(cmp.Compare(a.sketch.fetched, b.sketch.fetched), strings.Compare(a.item, b.item))
-	})
+	}
+	if len(out) > maxCompared {
+		slices.SortFunc(out, func(a, b *carrier) int { return cmp.Or(cmp.Compare(seen[b], seen[a]), byArrival(a, b)) })
+		out = out[:maxCompared]
+	}
+	slices.SortFunc(out, byArrival)
 	return out
 }
 

@@ -312,6 +312,24 @@ func TestSketchHeader(t *testing.T) {
 	}
 }
 
+// TestSketchOfVersion1: what earlier releases wrote is still read, and joined.
+func TestSketchOfVersion1(t *testing.T) {
+	t.Parallel()
+	const old = "AQABAlVTAAAAAAAAAAABofgvHoAAAAAAAACNHn0FAAANO1WmzugyYs2md1L6hKjar92xxwx8nkTCEJa39GwvDVMSO9Ia59IsuEI-DZJGLcJsbpJ-wDKR61LKwULOFuLQAALco5L1G-L2o-L8V1I"
+	s, err := decodeSketch(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.old || s.encode() != old || s.voice.rank != rankOther || s.fetched != start.UnixMilli() {
+		t.Errorf("%+v, again %s", s, s.encode())
+	}
+	x := newStories()
+	x.note(Head{Channel: "c", Feed: "ap", ID: "id", Story: "id", Item: storyItem(1, "ap", "", "US", 0).Key, Sketch: old})
+	if got := x.place(storyItem(2, "bbc", "non-authoritative", "GB", 1), []string{"c"}).story; got != "id" {
+		t.Errorf("the same news is in story %q", got)
+	}
+}
+
 func FuzzSketch(f *testing.F) {
 	l := look(storyItem(1, "ap", "authoritative", "US", 0))
 	f.Add(l.encode(), "Title", "Content 網路 攻击 of 12,345 APT41")
