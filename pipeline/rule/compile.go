@@ -3,6 +3,7 @@ package rule
 import (
 	"encoding/binary"
 	"math"
+	"strings"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -32,6 +33,8 @@ type expr struct {
 	n      int
 	placed bool // has places in the text
 	scoped bool // holds a field of its own
+	sign   signs
+	signs  []signs // of the kids of an OR
 
 	fields fields // of a query.Field: only what stands in these
 
@@ -52,6 +55,7 @@ type expr struct {
 type term struct {
 	query.Term
 	key      string // what the token's form must equal, or the pattern when Wild
+	head     int    // bytes before the first * or ?, when Wild
 	language string // of stems
 }
 
@@ -195,6 +199,9 @@ func (p *program) word(e *expr, n *query.Node, s scope) {
 		if longest < len(t.Text) && !t.Any && !t.Wild && k.language == "" {
 			longest, e.need = len(t.Text), engine.Key(t.Text)
 		}
+		if t.Wild {
+			k.head = strings.IndexAny(t.Text, "*?")
+		}
 		e.terms = append(e.terms, k)
 	}
 }
@@ -238,6 +245,7 @@ func (p *program) intern(e *expr) *expr {
 	if was, ok := p.known[string(b)]; ok {
 		return was
 	}
+	e.signify()
 	e.id = p.count
 	p.count++
 	p.known[string(b)] = e

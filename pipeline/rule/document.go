@@ -51,6 +51,7 @@ type document struct {
 	heads [256]int32                    // first of the distinct words that begin alike, from 1; made when needed
 	next  []int32                       // the next of them
 	stems map[string]map[string][]int32 // by language; made when needed
+	signs *[1 << signBits / 64]uint64   // bits by sign; made when needed
 }
 
 type token struct {
@@ -99,8 +100,8 @@ func (d *document) raw(i int32) string {
 }
 
 // fitting appends the places of all words that fit a pattern.
-func (d *document) fitting(pattern string) []int32 {
-	head := pattern[:strings.IndexAny(pattern, "*?")]
+func (d *document) fitting(pattern string, literal int) []int32 {
+	head := pattern[:literal]
 	var out []int32
 	lists := 0
 	try := func(w int) {

@@ -134,7 +134,7 @@ func (e *expr) looksAt(f field) bool {
 
 // spans returns where an expr stands, by start, then end.
 func (v *evaluation) spans(e *expr) []span {
-	if e.op == query.Word && e.need != 0 && !v.doc.item.Has(e.need) {
+	if !v.doc.shows(e.sign) || e.op == query.Word && e.need != 0 && !v.doc.item.Has(e.need) {
 		return nil
 	}
 	if c := v.found.at(e.id); c.item == v.found.item {
@@ -148,7 +148,10 @@ func (v *evaluation) spans(e *expr) []span {
 		out = v.inside(v.spans(e.kids[0]), e.fields)
 	case query.Or:
 		from := 0
-		for _, k := range e.kids {
+		for i, k := range e.kids {
+			if e.signs != nil && !v.doc.shows(e.signs[i]) {
+				continue
+			}
 			switch s := v.spans(k); {
 			case len(s) == 0:
 			case from == 0:
@@ -163,7 +166,7 @@ func (v *evaluation) spans(e *expr) []span {
 			out = order(out)
 		}
 	case query.Near, query.Onear:
-		left, right := v.spans(e.kids[0]), v.spans(e.kids[1])
+		left, right := v.both(e)
 		near := func(a, b *span) (bool, bool) {
 			last := &v.doc.tokens[a.end-1]
 			far := v.doc.tokens[b.start].Unit-(last.Unit+last.Width) > 2*e.n
@@ -174,7 +177,7 @@ func (v *evaluation) spans(e *expr) []span {
 			out = order(append(out, v.pairs(right, left, near, true)...))
 		}
 	case query.Sent, query.Para:
-		left, right := v.spans(e.kids[0]), v.spans(e.kids[1])
+		left, right := v.both(e)
 		number := func(i int32) int { return v.doc.tokens[i].Sentence }
 		if e.op == query.Para {
 			number = func(i int32) int { return v.doc.tokens[i].Paragraph }
@@ -188,7 +191,8 @@ func (v *evaluation) spans(e *expr) []span {
 		}
 		out = order(append(v.pairs(left, right, same, false), v.pairs(right, left, same, true)...))
 	case query.Except:
-		out = v.except(v.spans(e.kids[0]), v.spans(e.kids[1]))
+		left, right := v.both(e)
+		out = v.except(left, right)
 	case query.First:
 		for _, s := range v.spans(e.kids[0]) {
 			if last := &v.doc.tokens[s.end-1]; last.Unit+last.Width-v.doc.first[last.field] <= 2*e.n {
@@ -198,6 +202,15 @@ func (v *evaluation) spans(e *expr) []span {
 	}
 	*v.found.at(e.id) = cell{out, v.found.item}
 	return out
+}
+
+// both returns where the two sides of e stand; the right one is not looked for
+// when the left one is nowhere.
+func (v *evaluation) both(e *expr) (left, right []span) {
+	if left = v.spans(e.kids[0]); len(left) == 0 {
+		return nil, nil
+	}
+	return left, v.spans(e.kids[1])
 }
 
 // inside keeps the places in some fields.
@@ -321,7 +334,7 @@ func (v *evaluation) placesOf(e *expr, t *term) []int32 {
 	case !t.Wild:
 		return v.doc.item.Places(t.Text)
 	}
-	return v.doc.fitting(t.Text)
+	return v.doc.fitting(t.Text, t.head)
 }
 
 // fits tells whether the token at i is the term.

@@ -194,6 +194,9 @@ func (it *Item) Words() int { return len(it.words) }
 // Word is the folded text of a distinct word; it stays until the next Read.
 func (it *Item) Word(w int) []byte { return it.Folded(it.words[w].token) }
 
+// WordKey is the Key of a distinct word.
+func (it *Item) WordKey(w int) uint64 { return it.words[w].key }
+
 // WordPlaces returns the tokens of a distinct word, in order.
 func (it *Item) WordPlaces(w int) []int32 { return it.places(uint32(w)) }
 
