@@ -7,7 +7,9 @@ import (
 )
 
 const (
+	actVerdict  = 3
 	actReply    = 5
+	actLookBack = 9
 	actIncident = 10
 )
 
@@ -102,4 +104,11 @@ func spelled(words []sketched) string {
 // it answers.
 func otherAct(a, b uint16) bool {
 	return a != 0 && b != 0 && (a&b == 0 || (a^b)&(1<<actReply) != 0)
+}
+
+// ownAct says whether one title tells of what only comes after an event, and
+// the other of nothing.
+func ownAct(a, b uint16) bool {
+	const after = 1<<actVerdict | 1<<actReply | 1<<actLookBack
+	return a&^(1<<actIncident) == 0 && b&after != 0 || b&^(1<<actIncident) == 0 && a&after != 0
 }

@@ -51,14 +51,20 @@ func (l *looked) tellsTheSame(c *sketch, s shared, text float64, organs bool) bo
 		return true
 	case otherAct(l.acts, c.acts):
 		return s.most >= 0.75
-	case s.words < 3 || s.most+s.least < 0.66:
+	case s.words < 3 && s.weight < 12 || s.most+s.least < 0.66:
 		return false // one name, or much else beside it
+	case s.most < 0.7 && (s.recalled(0) || s.recalled(1) || ownAct(l.acts, c.acts)):
+		return false
 	case s.titles[0] >= 3 && s.title[0] <= 0.25 || s.titles[1] >= 3 && s.title[1] <= 0.25:
 		// A retelling has another title, but its words are in the other's text.
 		return s.most >= 0.57
 	}
 	return s.most >= 0.45
 }
+
+// recalled says whether one of two items begins with something that the other
+// does not tell, so that what they share is only recalled in it.
+func (s *shared) recalled(i int) bool { return s.openings[i] >= 8 && s.opening[i] < 0.2 }
 
 // sureEnough is alike's answer for the same link, title or text.
 const sureEnough = 1.2
@@ -86,8 +92,9 @@ type shared struct {
 	contradict bool // that, or both give figures, and hardly one is the same
 
 	// Of the item's title and of the carrier's: its weight, and the share of it
-	// that is in the other's text.
-	titles, title [2]float64
+	// that is in the other's text; the same of title and first sentence.
+	titles, title     [2]float64
+	openings, opening [2]float64
 }
 
 func (l *looked) share(c *sketch) (s shared) {
@@ -99,6 +106,10 @@ func (l *looked) share(c *sketch) (s shared) {
 		if w.place&inTitle != 0 {
 			s.titles[i] += weights[w.kind]
 			s.title[i] += both
+		}
+		if w.place != 0 {
+			s.openings[i] += weights[w.kind]
+			s.opening[i] += both
 		}
 		if w.kind == kindID {
 			ids[i]++
@@ -133,7 +144,7 @@ func (l *looked) share(c *sketch) (s shared) {
 		count(w, 0, both)
 	}
 	for i := range s.title {
-		s.title[i] = part(s.title[i], s.titles[i])
+		s.title[i], s.opening[i] = part(s.title[i], s.titles[i]), part(s.opening[i], s.openings[i])
 	}
 	a, b := part(inMine, theirs), part(inTheirs, mine)
 	fewest := min(numbers[0], numbers[1])

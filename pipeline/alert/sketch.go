@@ -22,7 +22,7 @@ const (
 	sketchVersion = 2   // 1 did not say where words stand, nor acts
 	maxSketch     = 192 // characters of Nm-Sketch
 	sketchLead    = 180 // tokens of the text that are looked at: who did what to whom stands there
-	sketchOpening = 40
+	sketchOpening = 40  // tokens of the first sentence that open a text
 	sketchTitle   = 60
 	keptWords     = 24 // telling words that a sketch keeps
 	minhashes     = 24 // of 8 bits
@@ -40,8 +40,8 @@ type telling struct {
 // Where a word stands: a report tells its own news in its title and its first
 // sentence, and recalls older ones further down.
 const (
-	inTitle = 1 << iota
-	inOpening
+	inTitle   = 1 << iota
+	inOpening // in the first sentence of the text
 )
 
 // weights of telling words: 3 bits in a sketch.
@@ -158,7 +158,10 @@ func (l *looked) tell(title, body []sketched) {
 		titled[w.text] = true
 	}
 	for n, field := range [2][]sketched{title, body} {
-		capitals := capitalsTell(field)
+		capitals, first := capitalsTell(field), 0
+		if len(field) > 0 {
+			first = field[0].sentence
+		}
 		for i, w := range field {
 			var next *sketched
 			if i+1 < len(field) {
@@ -176,7 +179,7 @@ func (l *looked) tell(title, body []sketched) {
 			switch {
 			case n == 0:
 				have.place |= inTitle
-			case i < sketchOpening:
+			case i < sketchOpening && w.sentence == first:
 				have.place |= inOpening
 			}
 			l.all[have.hash] = have
