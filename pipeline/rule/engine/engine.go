@@ -131,7 +131,7 @@ var ops = map[query.Op]op{query.Or: opOr, query.And: opAnd, query.Not: opNot, qu
 type node struct {
 	op   op
 	mask uint8  // of a phrase: the fields it may stand in; of ATLEAST: 1 if it looks at the content
-	n    uint16 // of NEAR, ATLEAST, SOME, FIRST
+	n    uint16 // of NEAR, ATLEAST, SOME, FIRST; of a phrase: 1 if each word must begin one
 	kid  uint32
 	kids uint32
 	memo uint32 // of a node that several queries share: where its places are kept, from 1
@@ -251,6 +251,7 @@ type Program struct {
 
 	twigs    []twig         // byte trie of the heads of patterns
 	labels   []byte         // by twig but the root: the byte that leads there
+	thirds   table          // by the first three bytes of a head: twig
 	shortest int            // bytes of a head
 	lead     [1 << 9]uint64 // bits by the first three bytes of heads
 	patterns []pattern

@@ -117,6 +117,19 @@ func (b *Builder) prune() {
 		p.twigs[n].pattern = b.wilds[i]
 	}
 	b.heads, b.wilds = table{}, nil
+	p.third(0, 0, 0)
+}
+
+// third makes Program.thirds from a twig at some depth on.
+func (p *Program) third(at, depth uint32, head uint64) {
+	if depth == 3 {
+		p.thirds.put(head, at)
+		return
+	}
+	x := p.twigs[at]
+	for i := x.first; i < x.first+x.kids; i++ {
+		p.third(i, depth+1, head<<8|uint64(p.labels[i]))
+	}
 }
 
 // align makes Program.marks: the terms of a leaf side by side.
@@ -210,6 +223,6 @@ func (b *Builder) trim() {
 	p := b.p
 	p.words, p.long = slices.Clip(slices.Clone(p.words)), slices.Clone(p.long)
 	p.leaves, p.terms, p.nodes, p.kids, p.marks = slices.Clone(p.leaves), slices.Clone(p.terms), slices.Clone(p.nodes), slices.Clone(p.kids), slices.Clone(p.marks)
-	p.stats.Bytes = 8*len(p.dict.slots) + 32*len(p.words) + len(p.long) + p.edges.bytes() + 8*len(p.pairs) + 13*len(p.twigs) +
+	p.stats.Bytes = 8*len(p.dict.slots) + 32*len(p.words) + len(p.long) + p.edges.bytes() + 8*len(p.pairs) + 13*len(p.twigs) + p.thirds.bytes() +
 		12*len(p.leaves) + 8*(len(p.terms)+len(p.marks)) + 20*len(p.nodes) + 4*len(p.kids) + 4*(len(p.posts)+len(p.side)) + 8*len(p.streams) + 32*len(p.patterns)
 }

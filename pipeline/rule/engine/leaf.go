@@ -43,17 +43,20 @@ func (b *Builder) word(n *query.Node, s scope) Ref {
 		return b.term(b.phrase(words), s.mask)
 	}
 	kids := make([]Ref, len(leaves))
-	anything := true
+	anything, begin := true, uint16(1)
 	for i, l := range leaves {
 		kids[i] = anyWord
 		if l != none {
 			kids[i], anything = b.term(l, allMask), false
+			if i > 0 && b.p.syllable(l) {
+				begin = 0
+			}
 		}
 	}
 	if anything {
 		return never
 	}
-	return b.node(node{op: opPhrase, mask: s.mask}, kids)
+	return b.node(node{op: opPhrase, mask: s.mask, n: begin}, kids)
 }
 
 // quick compiles plain words without a wildcard, which nearly all are.

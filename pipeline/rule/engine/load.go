@@ -140,31 +140,44 @@ func (m *Matcher) has(t uint32) bool { return m.bits[t/64]&(1<<(t%64)) != 0 }
 // wild notes the patterns that a word fits.
 func (m *Matcher) wild(slot uint32, w *found, b []byte) {
 	p := m.p
-	if p.shortest >= 3 {
+	at, i := &p.twigs[0], 0
+	if p.shortest >= 3 { // where most words end is known at once
 		if h := lead(b[0], b[1], b[2]); p.lead[h/64]&(1<<(h%64)) == 0 {
 			return
 		}
+		third := p.thirds.get(uint64(b[0])<<16 | uint64(b[1])<<8 | uint64(b[2])).val
+		if third == 0 {
+			return
+		}
+		at, i = &p.twigs[third], 3
+		m.fitting(at.pattern, slot, w, b[i:])
 	}
-	at := &p.twigs[0]
-	for i, c := range b {
-		k := bytes.IndexByte(p.labels[at.first:at.first+at.kids], c)
+	for ; i < len(b); i++ {
+		k := bytes.IndexByte(p.labels[at.first:at.first+at.kids], b[i])
 		if k < 0 {
 			return
 		}
-		at = &p.twigs[at.first+uint32(k)]
-		for n := at.pattern; n != 0; n = p.patterns[n-1].next {
-			x := &p.patterns[n-1]
-			if !x.open && !glob(x.rest, b[i+1:]) {
-				continue
-			}
-			v := m.saw(x.leaf)
-			m.link(v, slot)
-			v.mask |= w.mask
-			v.inside = v.inside || w.mask != w.all || m.hangul(w)
-			m.mark(x.leaf, w.mask)
-			if x.form != 0 {
-				m.formsOf(x.form, slot)
-			}
+		if at = &p.twigs[at.first+uint32(k)]; at.pattern != 0 {
+			m.fitting(at.pattern, slot, w, b[i+1:])
+		}
+	}
+}
+
+// fitting notes the patterns, from n on, whose rest is that of a word.
+func (m *Matcher) fitting(n, slot uint32, w *found, rest []byte) {
+	for n != 0 {
+		x := &m.p.patterns[n-1]
+		n = x.next
+		if !x.open && !glob(x.rest, rest) {
+			continue
+		}
+		v := m.saw(x.leaf)
+		m.link(v, slot)
+		v.mask |= w.mask
+		v.inside = v.inside || w.mask != w.all || m.hangul(w)
+		m.mark(x.leaf, w.mask)
+		if x.form != 0 {
+			m.formsOf(x.form, slot)
 		}
 	}
 }

@@ -332,6 +332,13 @@ func (m *Matcher) except(left []Span, right Ref) []Span {
 // phrase finds a phrase that the trie does not hold: at every place of its
 // rarest word the others must stand around it, in the same paragraph.
 func (m *Matcher) phrase(n *node, kids []Ref) []Span {
+	if n.n != 0 {
+		for _, k := range kids {
+			if k != anyWord && !m.has(k.index()) {
+				return nil
+			}
+		}
+	}
 	anchor := -1
 	var at []int32
 	for i, k := range kids {
