@@ -100,6 +100,44 @@ func BenchmarkCost(b *testing.B) {
 	}
 }
 
+// TestCost holds the shipped rules to that: the least of many rounds, as other
+// work on the machine only adds. With NEWSMONITOR_LONG=1.
+func TestCost(t *testing.T) {
+	if os.Getenv("NEWSMONITOR_LONG") == "" {
+		t.Skip("NEWSMONITOR_LONG is not set")
+	}
+	set := load(t)
+	for _, language := range []string{"en", "zh"} {
+		items := ordinary(t, set, language)
+		least := func(do func(i int)) time.Duration {
+			var best time.Duration
+			for round := range 50 {
+				before := used()
+				for range 200 {
+					for i := range items {
+						do(i)
+					}
+				}
+				if took := used() - before; round == 0 || took < best {
+					best = took
+				}
+			}
+			return best
+		}
+		it := &engine.Item{}
+		read := least(func(i int) {
+			texts := [engine.Fields]string{items[i].Title, "", items[i].Content}
+			it.Read(&texts)
+		})
+		quiet := least(func(i int) { set.Match(items[i]) })
+		ratio := float64(quiet) / float64(read)
+		t.Logf("%s: %.1f times reading", language, ratio)
+		if ratio > 8 {
+			t.Errorf("%s: an item without a hit costs %.1f times what reading it does, want at most 8", language, ratio)
+		}
+	}
+}
+
 // used is the CPU time of this process, which other work on the machine does
 // not lengthen.
 func used() time.Duration {
