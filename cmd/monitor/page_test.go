@@ -163,6 +163,18 @@ func (b tab) list(url string) {
 	b.do("go back", chromedp.NavigateBack())
 	b.until(`location.search === "" && !document.querySelector(".chosen")`)
 
+	// The wire's copy of the indictment has no row: it is folded under the
+	// ministry's, and opens there.
+	indicted := `[...document.querySelectorAll(".alert")].filter(a => a.innerText.includes("Five PLA officers indicted"))`
+	if n := inPage[int](b, indicted+`.length`); n != 1 {
+		t.Errorf("%d rows of the indictment, want one", n)
+	}
+	if said := inPage[string](b, indicted+`[0].querySelector(".also").innerText`); !strings.HasPrefix(said, "also: 1 source") || strings.Contains(said, "Harbour") {
+		t.Errorf("folded under it: %q", said)
+	}
+	inPage[bool](b, `(`+indicted+`[0].querySelector(".also > summary").click(), true)`)
+	b.until(indicted + `[0].querySelector(".also").innerText.includes("Harbour Newswire")`)
+
 	// The keyboard: down, why, its own page.
 	b.keys("j", "e")
 	b.until(`document.activeElement.querySelector(".why").open`)
