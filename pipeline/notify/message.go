@@ -12,10 +12,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/language"
-	"golang.org/x/text/language/display"
-
 	"newsmonitor/pipeline/alert"
+	"newsmonitor/pipeline/feed"
 	"newsmonitor/pipeline/rule"
 )
 
@@ -121,7 +119,7 @@ func who(d *alert.Data) string {
 		out = append(out, oneLine(tier, 40))
 	}
 	if country != "" {
-		out = append(out, regionName(country))
+		out = append(out, feed.CountryName(oneLine(country, 20)))
 	}
 	return strings.Join(out, " · ")
 }
@@ -150,28 +148,6 @@ func span(d time.Duration) string {
 		return fmt.Sprintf("%d h", int(d.Hours()))
 	}
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
-}
-
-// regionName is the English name of a country code, or the code.
-func regionName(code string) string {
-	switch code {
-	case "EU":
-		return "European Union"
-	case "UN":
-		return "United Nations"
-	case "TW":
-		return "Taiwan"
-	case "HK":
-		return "Hong Kong"
-	}
-	r, err := language.ParseRegion(code)
-	if err != nil || len(code) != 2 {
-		return oneLine(code, 20)
-	}
-	if name := display.English.Regions().Name(r); name != "" && name != "Unknown Region" {
-		return name
-	}
-	return code
 }
 
 // webLink returns the link if people may follow it, else "".

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"newsmonitor/pipeline/feed"
 )
 
 const (
@@ -216,7 +218,7 @@ func newOutEntry(e entry, base string, now time.Time) outEntry {
 		row
 		Page   string
 		Region string
-	}{it, o.Page, regionName(it.Country)}); err == nil {
+	}{it, o.Page, feed.CountryName(it.Country)}); err == nil {
 		o.HTML = b.String()
 	}
 	var text strings.Builder

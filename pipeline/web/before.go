@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"newsmonitor/pipeline/alert"
+	"newsmonitor/pipeline/feed"
 	"newsmonitor/pipeline/rule"
 )
 
@@ -39,7 +40,7 @@ func (s *Server) before(ctx context.Context, st alert.Stored, now time.Time) []e
 	own := listWords(d)
 	for _, code := range d.States { // which states it is about is compared already
 		for w := range own {
-			if _, word, _ := strings.Cut(w, " "); word == strings.ToLower(regionName(code)) {
+			if _, word, _ := strings.Cut(w, " "); word == strings.ToLower(feed.CountryName(code)) {
 				delete(own, w)
 			}
 		}

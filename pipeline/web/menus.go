@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
 
+	"newsmonitor/pipeline/feed"
 	"newsmonitor/pipeline/rule"
 )
 
@@ -111,10 +112,10 @@ func (s *Server) menus(f *filter, facets map[string][]facet, feeds []FeedStatus,
 	}
 	return []menu{
 		newMenu("channel", "Channel", facets, f.channels, channels, asIs),
-		newMenu("state", "About", facets, f.states, nil, regionName),
+		newMenu("state", "About", facets, f.states, nil, feed.CountryName),
 		newMenu("tier", "Voice", facets, f.tiers, nil, asIs),
 		newMenu("feed", "Source", facets, f.feeds, nil, named(titles)),
-		newMenu("country", "Published in", facets, f.countries, nil, regionName),
+		newMenu("country", "Published in", facets, f.countries, nil, feed.CountryName),
 		newMenu("language", "Language", facets, f.languages, nil, languageName),
 		period,
 	}
@@ -181,8 +182,8 @@ func chosenOf(f *filter, action string, feeds []FeedStatus) []chosen {
 		values      []string
 		title       func(string) string
 	}{
-		{"channel", "channel", f.channels, asIs}, {"state", "about", f.states, regionName}, {"tier", "voice", f.tiers, asIs},
-		{"feed", "source", f.feeds, named(titles)}, {"country", "published in", f.countries, regionName},
+		{"channel", "channel", f.channels, asIs}, {"state", "about", f.states, feed.CountryName}, {"tier", "voice", f.tiers, asIs},
+		{"feed", "source", f.feeds, named(titles)}, {"country", "published in", f.countries, feed.CountryName},
 		{"language", "language", f.languages, languageName}, {"rule", "rule", f.rules, asIs},
 	} {
 		for _, w := range c.values {

@@ -13,8 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/text/language"
-	"golang.org/x/text/language/display"
+	"newsmonitor/pipeline/feed"
 )
 
 //go:embed static
@@ -48,7 +47,7 @@ func newPages() (*pages, error) {
 	}
 	base, err := template.New("base.html").Funcs(template.FuncMap{
 		"asset":   func(name string) string { return "/static/" + name + "?v=" + p.hashes[name] },
-		"region":  regionName,
+		"region":  feed.CountryName,
 		"plural":  plural,
 		"number":  number,
 		"clip":    clip,
@@ -167,28 +166,6 @@ func interval(d time.Duration) string {
 		return strconv.Itoa(int(d.Round(time.Minute)/time.Minute)) + " min"
 	}
 	return strconv.Itoa(int(d.Round(time.Hour)/time.Hour)) + " h"
-}
-
-// regionName is the English name of a country code, or the code.
-func regionName(code string) string {
-	switch code {
-	case "EU":
-		return "European Union"
-	case "UN":
-		return "United Nations"
-	case "TW":
-		return "Taiwan"
-	case "HK":
-		return "Hong Kong"
-	}
-	r, err := language.ParseRegion(code)
-	if err != nil || len(code) != 2 {
-		return code
-	}
-	if name := display.English.Regions().Name(r); name != "" && name != "Unknown Region" {
-		return name
-	}
-	return code
 }
 
 func plural(n int, one, many string) string {

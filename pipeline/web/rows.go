@@ -192,7 +192,7 @@ func rowOf(entries []entry, now time.Time, lines int) row {
 		it.Published = newWhen(p, now)
 	}
 	for _, code := range d.States {
-		it.States = append(it.States, option{Value: code, Label: regionName(code)})
+		it.States = append(it.States, option{Value: code, Label: feed.CountryName(code)})
 	}
 	if d.Folded != nil {
 		it.Fold = foldText(*d.Folded)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"newsmonitor/pipeline/feed"
 )
 
 // sourcesView lists what is watched, what needs somebody's attention first.
@@ -110,7 +112,7 @@ func grouped(title, about string, feeds []FeedStatus, now time.Time) sourceGroup
 	})
 	g := sourceGroup{Title: title, About: about, Count: len(feeds)}
 	for _, f := range feeds[:min(len(feeds), maxSources)] {
-		src := source{FeedStatus: f, Home: webLink(f.URL), CountryName: regionName(f.Country), SinceW: newWhen(f.Since, now),
+		src := source{FeedStatus: f, Home: webLink(f.URL), CountryName: feed.CountryName(f.Country), SinceW: newWhen(f.Since, now),
 			Success: newWhen(f.LastSuccess, now), NewItem: newWhen(f.LastNewItem, now), Due: newWhen(f.NextDue, now),
 			Every: interval(time.Duration(f.IntervalSeconds * float64(time.Second))), Text: f.Text}
 		if src.Text == "" && f.State != "ok" && f.State != "pending" {
