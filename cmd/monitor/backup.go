@@ -88,18 +88,14 @@ Example:
 }
 
 func (c *restoreCmd) Run(ctx context.Context, t terminal) error {
-	in := t.in
-	if c.File != "-" {
-		f, err := os.Open(c.File)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = f.Close() }()
-		in = f
+	in, err := t.open(c.File)
+	if err != nil {
+		return err
 	}
+	defer func() { _ = in.Close() }()
 	if err := pipeline.Restore(ctx, c.Data, c.SubjectPrefix, in, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(t.out, "restored to %s\n", c.Data)
+	_, err = fmt.Fprintf(t.out, "restored to %s\n", c.Data)
 	return err
 }

@@ -40,20 +40,16 @@ func (e *noDaemon) Unwrap() error { return e.err }
 
 // get asks the daemon's API and decodes the answer.
 func (s server) get(ctx context.Context, path string, into any) error {
-	body, err := s.open(ctx, path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = body.Close() }()
-	if err := json.NewDecoder(body).Decode(into); err != nil {
-		return fmt.Errorf("read the answer of %s: not a newsmonitor? %w", s.Server, err)
-	}
-	return nil
+	return s.decode(ctx, http.MethodGet, path, into)
 }
 
 // post asks for something to be done and decodes the answer.
 func (s server) post(ctx context.Context, path string, into any) error {
-	body, err := s.do(ctx, http.MethodPost, path)
+	return s.decode(ctx, http.MethodPost, path, into)
+}
+
+func (s server) decode(ctx context.Context, method, path string, into any) error {
+	body, err := s.do(ctx, method, path)
 	if err != nil {
 		return err
 	}

@@ -259,15 +259,11 @@ func (feedsImportCmd) Help() string {
 }
 
 func (c *feedsImportCmd) Run(t terminal) error {
-	in := t.in
-	if c.File != "-" {
-		f, err := os.Open(c.File)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = f.Close() }()
-		in = f
+	in, err := t.open(c.File)
+	if err != nil {
+		return err
 	}
+	defer func() { _ = in.Close() }()
 	feeds, left, err := feed.ReadOPML(in)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", c.File, err)

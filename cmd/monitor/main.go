@@ -43,6 +43,14 @@ type terminal struct {
 	out, err io.Writer
 }
 
+// open opens a file for reading; - is the standard input.
+func (t terminal) open(name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(t.in), nil
+	}
+	return os.Open(name)
+}
+
 type commands struct {
 	Run     runCmd     `cmd:"" default:"withargs" help:"Watch the feeds and raise alerts: the daemon. This is what monitor does when no command is named."`
 	Demo    demoCmd    `cmd:"" help:"The daemon on a story of our own: sample feeds on loopback re-enact 2014-15. Needs no network, keeps nothing."`

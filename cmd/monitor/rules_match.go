@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -77,15 +76,11 @@ func (c *rulesMatchCmd) Run(t terminal) error {
 		}
 		return c.match(t.out, set, given{Item: feed.Item{Title: c.Title, Summary: c.Summary, Content: c.Content}})
 	}
-	in := t.in
-	if c.File != "-" {
-		f, err := os.Open(c.File)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = f.Close() }()
-		in = f
+	in, err := t.open(c.File)
+	if err != nil {
+		return err
 	}
+	defer func() { _ = in.Close() }()
 	lines := bufio.NewReaderSize(in, 64<<10)
 	bad := 0
 	for n := 1; ; n++ {

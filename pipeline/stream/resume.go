@@ -24,10 +24,7 @@ type Resume struct {
 // with an ordered consumer, which leaves nothing behind on the server.
 func WatchFrom(ctx context.Context, url, creds, prefix string, channels, severities []string, from Resume, ready func(), lost func(yes bool), fn func(alert.Stored) error) error {
 	n := newNames(prefix)
-	opts := []nats.Option{nats.Name("monitor watch"), nats.MaxReconnects(-1), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})}
-	if creds != "" {
-		opts = append(opts, nats.UserCredentials(creds))
-	}
+	var opts []nats.Option
 	if lost != nil {
 		opts = append(opts, nats.DisconnectErrHandler(func(*nats.Conn, error) {
 			if ctx.Err() == nil {
@@ -35,14 +32,11 @@ func WatchFrom(ctx context.Context, url, creds, prefix string, channels, severit
 			}
 		}), nats.ReconnectHandler(func(*nats.Conn) { lost(false) }))
 	}
-	nc, err := nats.Connect(url, opts...)
+	nc, err := visit(ctx, url, creds, n, opts...)
 	if err != nil {
-		return fmt.Errorf("connect to NATS at %s: %w", Redact(url), err)
+		return err
 	}
 	defer nc.Close()
-	if err := isMonitor(ctx, nc, n); err != nil {
-		return fmt.Errorf("%s: %w", Redact(url), err)
-	}
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return fmt.Errorf("read the alerts at %s: %w", Redact(url), err)

@@ -19,18 +19,11 @@ import (
 // does not come. ready, if not nil, is called once the subscription stands.
 func Watch(ctx context.Context, url, creds, prefix string, channels []string, severities []string, ready func(), fn func(alert.Stored) error) error {
 	n := newNames(prefix)
-	opts := []nats.Option{nats.Name("monitor watch"), nats.MaxReconnects(-1), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})}
-	if creds != "" {
-		opts = append(opts, nats.UserCredentials(creds))
-	}
-	nc, err := nats.Connect(url, opts...)
+	nc, err := visit(ctx, url, creds, n)
 	if err != nil {
-		return fmt.Errorf("connect to NATS at %s: %w", Redact(url), err)
+		return err
 	}
 	defer nc.Close()
-	if err := isMonitor(ctx, nc, n); err != nil {
-		return fmt.Errorf("%s: %w", Redact(url), err)
-	}
 	msgs := make(chan *nats.Msg, 4096)
 	for _, subject := range subjects(n.prefix, channels, severities) {
 		if _, err := nc.ChanSubscribe(subject, msgs); err != nil {
@@ -60,6 +53,25 @@ func Watch(ctx context.Context, url, creds, prefix string, channels []string, se
 			}
 		}
 	}
+}
+
+// visit connects a reader who comes from outside, for ever, to a server that
+// has our streams.
+func visit(ctx context.Context, url, creds string, n names, more ...nats.Option) (*nats.Conn, error) {
+	opts := append([]nats.Option{nats.Name("monitor watch"), nats.MaxReconnects(-1),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})}, more...)
+	if creds != "" {
+		opts = append(opts, nats.UserCredentials(creds))
+	}
+	nc, err := nats.Connect(url, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w", Redact(url), err)
+	}
+	if err := isMonitor(ctx, nc, n); err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("%s: %w", Redact(url), err)
+	}
+	return nc, nil
 }
 
 // authentic says whether a live message was republished by the stream. A
