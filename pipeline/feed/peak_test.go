@@ -12,7 +12,7 @@ import (
 // between two collections included.
 func TestPeak(t *testing.T) {
 	if testing.Short() || slowdown > 1 {
-		t.Skip("reads 15 MB and more; the race detector would be measured as well")
+		t.Skip("reads 15 MB and more; the race detector would be measured as well; .ci/run runs it without")
 	}
 	for _, shape := range []struct {
 		name string

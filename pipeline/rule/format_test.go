@@ -54,7 +54,7 @@ func TestFormatShipped(t *testing.T) {
 	t.Parallel()
 	names, _ := filepath.Glob("../../rules/*.yaml")
 	if len(names) == 0 {
-		t.Skip("no rules/*.yaml yet")
+		t.Fatal("no rules/*.yaml")
 	}
 	m := fstest.MapFS{}
 	for _, name := range names {
