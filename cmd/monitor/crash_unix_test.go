@@ -48,6 +48,7 @@ type press struct {
 	mu     sync.Mutex
 	feeds  []*column
 	titles int
+	window int           // items that a document lists; 0: all
 	asked  chan struct{} // a token for an answer, while somebody waits
 }
 
@@ -97,7 +98,11 @@ func (w *press) rules(t *testing.T) {
 
 func (w *press) serve(rw http.ResponseWriter, c *column) {
 	w.mu.Lock()
-	body := "<rss><channel><title>T</title>" + strings.Join(c.items, "") + "</channel></rss>"
+	newest := c.items
+	if w.window > 0 {
+		newest = newest[max(0, len(newest)-w.window):]
+	}
+	body := "<rss><channel><title>T</title>" + strings.Join(newest, "") + "</channel></rss>"
 	n := len(c.titles)
 	w.mu.Unlock()
 	if _, err := io.WriteString(rw, body); err != nil {
@@ -265,7 +270,7 @@ func (w *press) seen(limit time.Duration) bool {
 	return true
 }
 
-// audit compares the store with what was served.
+// audit compares a store with what was served.
 func (w *press) audit(ctx context.Context, t *testing.T, s *stream.Store) (problems []string) {
 	t.Helper()
 	items, alerts := map[string]int{}, map[string]int{}
@@ -288,6 +293,13 @@ func (w *press) audit(ctx context.Context, t *testing.T, s *stream.Store) (probl
 			problems = append(problems, fmt.Sprintf("%s gave %d sequences to %d messages: something came twice", i.Name, i.Last, i.Messages))
 		}
 	}
+	return append(problems, w.judge(t, items, alerts)...)
+}
+
+// judge compares what there is of items and alerts, by title, with what was
+// served.
+func (w *press) judge(t *testing.T, items, alerts map[string]int) (problems []string) {
+	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	say := func(what, title string, n, want int) {

@@ -2,15 +2,16 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,9 +19,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/nats-io/nats.go"
 
-	"newsmonitor/pipeline/stream"
+	"newsmonitor/pipeline/alert"
+	"newsmonitor/pipeline/feed"
 )
 
 // soak is how hard and how long a daemon is tried.
@@ -30,23 +32,30 @@ type soak struct {
 	every        time.Duration // of each feed
 	adds         time.Duration // between two items, all feeds together
 	sample       time.Duration
+	keep         time.Duration // of items and alerts
+	window       int           // items that a document lists; 0: all
 }
+
+var natsURL = regexp.MustCompile(`nats=(nats://\S+)`)
 
 // TestSoak: many feeds, of which a twentieth misbehaves at any time, each for a
 // few polls. Memory, goroutines and files stay flat, and nothing is lost or
 // comes twice. The long form (NEWSMONITOR_LONG=1) has 2,000 feeds and lasts an
-// hour.
+// hour; as its store forgets after minutes, all grows that will ever grow: what
+// NATS and the page know of each stored message, and the stories' carriers.
 func TestSoak(t *testing.T) {
 	t.Parallel()
-	s := soak{feeds: 200, hosts: 20, lasts: 18 * time.Second, every: time.Second, adds: 20 * time.Millisecond, sample: 250 * time.Millisecond}
+	s := soak{feeds: 200, hosts: 20, lasts: 18 * time.Second, every: time.Second, adds: 20 * time.Millisecond, sample: 250 * time.Millisecond, keep: time.Hour}
 	if long() {
-		s = soak{feeds: 2000, hosts: 100, lasts: time.Hour, every: time.Minute, adds: 200 * time.Millisecond, sample: 10 * time.Second}
+		s = soak{feeds: 2000, hosts: 100, lasts: time.Hour, every: time.Minute, adds: 50 * time.Millisecond, sample: 10 * time.Second, keep: 10 * time.Minute, window: 20}
 	}
 	w := newMoody(t, s)
 	p := startProcess(t, w.dir, "--allow-net", "127.0.0.0/8", "--min-interval", (s.every / 2).String(), "--host-gap", "0s", "--per-host", "8",
-		"--nats-listen", "off", "--http", "127.0.0.1:0", "--backlog", "all", "--timeout", (s.every / 4).String(), "--header-timeout", (s.every / 5).String(),
+		"--nats-listen", "127.0.0.1:0", "--keep-items", s.keep.String(), "--keep-alerts", s.keep.String(), "--http", "127.0.0.1:0", "--backlog", "all", "--timeout", (s.every / 4).String(), "--header-timeout", (s.every / 5).String(),
 		"--connect-timeout", (s.every / 5).String(), "--max-body", "1MiB", "--canary", "0")
-	where := page.FindStringSubmatch(p.says(t, "newsmonitor runs"))[1]
+	runs := p.says(t, "newsmonitor runs")
+	where := page.FindStringSubmatch(runs)[1]
+	heard := listen(t, natsURL.FindStringSubmatch(runs)[1])
 	p.drain()
 	began := time.Now()
 	var rss, goroutines, files series
@@ -72,14 +81,9 @@ func TestSoak(t *testing.T) {
 			}
 		}
 	}
+	heard.end(t)
 	used := p.stop(t)
-	store, err := stream.Open(t.Context(), stream.Options{Dir: filepath.Join(w.dir, "data"), Listen: "off", MaxStore: 8 << 30, ReadOnly: true, Owner: "test",
-		Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	if problems := w.audit(t.Context(), t, store); len(problems) > 0 {
+	if problems := w.judge(t, heard.items, heard.alerts); len(problems) > 0 {
 		t.Errorf("%d problems, the first: %s", len(problems), strings.Join(problems[:min(5, len(problems))], "; "))
 	}
 	t.Logf("%d requests, %v of CPU time; %d answers were bad, %d of %d items never asked for", w.requests, used.Round(10*time.Millisecond), w.bad, w.pending(), w.titles)
@@ -100,6 +104,62 @@ func TestSoak(t *testing.T) {
 	}
 }
 
+// ear hears what the streams took, from the first message on: a store that
+// forgets cannot be asked afterwards.
+type ear struct {
+	nc            *nats.Conn
+	ended         chan struct{}
+	items, alerts map[string]int // by title; to be read after the end
+}
+
+func listen(t *testing.T, url string) *ear {
+	t.Helper()
+	e := &ear{ended: make(chan struct{}), items: map[string]int{}, alerts: map[string]int{}}
+	var err error
+	e.nc, err = nats.Connect(url, nats.ClosedHandler(func(*nats.Conn) { close(e.ended) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hear := func(subject string, take func(data []byte) (string, error), into map[string]int) {
+		s, err := e.nc.Subscribe(subject, func(m *nats.Msg) {
+			title, err := take(m.Data)
+			if err != nil {
+				t.Errorf("%s: %v", m.Subject, err)
+			}
+			into[title]++
+		})
+		if err == nil {
+			err = s.SetPendingLimits(-1, -1)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	hear("news.items.>", func(data []byte) (string, error) {
+		var it feed.Item
+		err := json.Unmarshal(data, &it)
+		return it.Title, err
+	}, e.items)
+	hear("news.alerts.>", func(data []byte) (string, error) {
+		var event alert.Event
+		err := json.Unmarshal(data, &event)
+		return event.Data.Item.Title, err
+	}, e.alerts)
+	if err := e.nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// end takes in what was sent so far.
+func (e *ear) end(t *testing.T) {
+	t.Helper()
+	if err := e.nc.Drain(); err != nil {
+		t.Fatal(err)
+	}
+	<-e.ended
+}
+
 // moody is a press whose feeds misbehave by turns.
 type moody struct {
 	*press
@@ -111,7 +171,7 @@ type moody struct {
 
 func newMoody(t *testing.T, s soak) *moody {
 	t.Helper()
-	m := &moody{press: &press{dir: t.TempDir(), asked: make(chan struct{}, 1)}, every: s.every, began: time.Now()}
+	m := &moody{press: &press{dir: t.TempDir(), window: s.window, asked: make(chan struct{}, 1)}, every: s.every, began: time.Now()}
 	var list strings.Builder
 	list.WriteString("feeds:\n")
 	muxes := make([]*http.ServeMux, s.hosts)
