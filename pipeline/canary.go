@@ -67,7 +67,7 @@ func (m *Monitor) sing(ctx context.Context) error {
 				m.log.Info("the self-test succeeds again")
 			}
 		case !failing:
-			m.log.Warn("the self-test fails: alerts may not be raised", "err", err)
+			m.log.Warn("the self-test fails: alerts may not be raised", "error", err)
 		}
 		failing = err != nil
 		select {

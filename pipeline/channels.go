@@ -21,7 +21,7 @@ func (m *Monitor) channels(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		if err := m.observeChannels(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			m.log.Debug("the channels' usual gaps are not known", "err", err) // /readyz tells of the store
+			m.log.Debug("the channels' usual gaps are not known", "error", err) // /readyz tells of the store
 		}
 		select {
 		case <-ctx.Done():

@@ -128,7 +128,7 @@ func (m *Monitor) match(it feed.Item) rule.Result {
 // panicked records a panic that a stage caught: one document's harm, not ours.
 func (m *Monitor) panicked(where string, value any, stack []byte) {
 	m.store.Panicked()
-	m.log.Error("the code panicked and goes on", "at", where, "panic", fmt.Sprint(value), "stack", string(stack))
+	m.log.Error("the code panicked and goes on", "where", where, "panic", fmt.Sprint(value), "stack", string(stack))
 }
 
 // Summary is what a run of Once did, in the words of the contract.

@@ -76,7 +76,7 @@ func (m *Monitor) reload() {
 	config, err := m.settings.Files.Load(old)
 	if err != nil {
 		m.metrics.reloaded(map[string]int{"feeds": 1})
-		m.log.Error("reload failed; everything stays as it was", "err", err)
+		m.log.Error("reload failed; everything stays as it was", "error", err)
 		return
 	}
 	bad := config.Problems.Errors()
@@ -87,7 +87,7 @@ func (m *Monitor) reload() {
 		}
 	}
 	m.use(config, old)
-	m.log.Info("reloaded", "config", config.Summary(), "problems", len(bad))
+	m.log.Info("reloaded", "config", config.Summary(), "count", len(bad))
 }
 
 // refused counts the files with errors, by what they hold.

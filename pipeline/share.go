@@ -109,7 +109,7 @@ func (m *Monitor) feedStates(ctx context.Context) []poll.Status {
 	}
 	saved, err := m.store.Feeds().Others(ctx, func(id string) bool { _, is := ours[id]; return !is })
 	if err != nil {
-		m.log.Debug("the states of other replicas' feeds cannot be read", "err", err)
+		m.log.Debug("the states of other replicas' feeds cannot be read", "error", err)
 	}
 	all := make([]poll.Status, 0, len(feeds))
 	for _, f := range feeds {
@@ -142,7 +142,7 @@ func (m *Monitor) feedCounts(ctx context.Context) map[string]int {
 func (m *Monitor) nodes(ctx context.Context) []web.NodeStatus {
 	nodes, err := m.store.Nodes(ctx)
 	if err != nil {
-		m.log.Debug("the leases cannot be read", "err", err)
+		m.log.Debug("the leases cannot be read", "error", err)
 		return nil
 	}
 	var feeds [stream.Shards]int

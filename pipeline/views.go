@@ -212,7 +212,7 @@ func (m *Monitor) status() web.Status {
 	st.Folded, st.OverBudget = m.today.Folded(), m.today.Over()
 	var err error
 	if st.Mutes, err = (desk{m.desk, m.Config}).Mutes(ctx); err != nil {
-		m.log.Debug("the mutes cannot be read", "err", err)
+		m.log.Debug("the mutes cannot be read", "error", err)
 	}
 	return st
 }

@@ -56,12 +56,21 @@ func startProgram(t *testing.T, program, dir string, args ...string) *process {
 // says waits for a line of the log.
 func (p *process) says(t *testing.T, what string) string {
 	t.Helper()
+	return p.saysAfter(t, what, nil)
+}
+
+// saysAfter also keeps the lines that it passes.
+func (p *process) saysAfter(t *testing.T, what string, all *[]string) string {
+	t.Helper()
 	deadline := time.After(30 * time.Second)
 	for {
 		select {
 		case line, ok := <-p.lines:
 			if !ok {
 				t.Fatalf("the program ended without saying %q", what)
+			}
+			if all != nil {
+				*all = append(*all, line)
 			}
 			if strings.Contains(line, what) {
 				return line

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -200,7 +198,7 @@ func (c *runCmd) Run(ctx context.Context, t terminal) error {
 	}()
 	super := newSupervisor(os.Getenv)
 	if err := super.tell("READY=1", "STATUS="+m.Config().Summary()); err != nil {
-		logger.Warn("the supervisor cannot be told that we are ready", "err", err)
+		logger.Warn("the supervisor cannot be told that we are ready", "error", err)
 	}
 	defer context.AfterFunc(ctx, func() { _ = super.tell("STOPPING=1") })()
 	go super.watch(ctx, logger, livez(place.HTTP))
@@ -238,14 +236,4 @@ func configError(err error) error {
 		return fmt.Errorf("nothing runs until these are mended (monitor check shows them too):\n%w", err)
 	}
 	return err
-}
-
-func newLog(w io.Writer, format, level string) *slog.Logger {
-	var l slog.Level
-	_ = l.UnmarshalText([]byte(level))
-	o := &slog.HandlerOptions{Level: l}
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
 }

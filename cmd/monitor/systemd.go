@@ -62,7 +62,7 @@ func (s supervisor) watch(ctx context.Context, log *slog.Logger, alive func(cont
 			err = s.tell("WATCHDOG=1")
 		}
 		if err != nil && ctx.Err() == nil {
-			log.Warn("the watchdog hears nothing", "err", err)
+			log.Warn("the watchdog hears nothing", "error", err)
 		}
 		select {
 		case <-ctx.Done():

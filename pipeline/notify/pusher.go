@@ -90,7 +90,7 @@ func (p *pusher) keep(ctx context.Context, name string, work func(context.Contex
 		}
 		if err != nil && err.Error() != said {
 			said = err.Error()
-			p.cfg.Log.Warn("a destination's reader starts again from its place", "reader", name, "err", err)
+			p.cfg.Log.Warn("a destination's reader starts again from its place", "reader", name, "error", err)
 		}
 		pause(ctx, time.Second)
 	}

@@ -64,7 +64,7 @@ func (p *pusher) send(ctx context.Context, r *reader, msg post) (delivered bool,
 func (p *pusher) attempt(ctx context.Context, msg post) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.cfg.Log.Error("the code panicked and goes on", "at", "notify "+p.d.Name, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			p.cfg.Log.Error("the code panicked and goes on", "where", "notify "+p.d.Name, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 			err = &fault{reason: "refused", text: "a fault of ours: see the log", refused: true, message: true}
 		}
 	}()
@@ -77,10 +77,10 @@ func (p *pusher) delivered(msg post) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.failingSince.IsZero() {
-		p.cfg.Log.Info("a destination works again", "destination", p.d.Name, "after", time.Since(p.failingSince).Round(time.Second))
+		p.cfg.Log.Info("a destination works again", "destination", p.d.Name, "lasted", time.Since(p.failingSince).Round(time.Second))
 	}
 	p.lastDelivered, p.failingSince = time.Now(), time.Time{}
-	p.cfg.Log.Debug("pushed", "destination", p.d.Name, "kind", msg.kind, "id", msg.id)
+	p.cfg.Log.Debug("pushed", "destination", p.d.Name, "kind", msg.kind, "message", msg.id)
 }
 
 // failed tells whether the fault is news.
@@ -90,7 +90,7 @@ func (p *pusher) failed(f *fault) bool {
 	defer p.mu.Unlock()
 	news := p.failingSince.IsZero() || p.lastError != f.text
 	if news {
-		p.cfg.Log.Warn("a destination does not take its alerts; they wait", "destination", p.d.Name, "why", f.text)
+		p.cfg.Log.Warn("a destination does not take its alerts; they wait", "destination", p.d.Name, "error", f.text)
 	}
 	if p.failingSince.IsZero() {
 		p.failingSince = time.Now()
@@ -104,7 +104,7 @@ func (p *pusher) pass(msg post, f *fault) {
 	p.mu.Lock()
 	p.passed++
 	p.mu.Unlock()
-	p.cfg.Log.Error("a destination finds a message wrong; it is passed over", "destination", p.d.Name, "id", msg.id, "why", f.text)
+	p.cfg.Log.Error("a destination finds a message wrong; it is passed over", "destination", p.d.Name, "message", msg.id, "error", f.text)
 }
 
 func pause(ctx context.Context, d time.Duration) bool {

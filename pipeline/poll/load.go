@@ -155,7 +155,7 @@ func (p *Poller) respread(jump time.Duration) {
 		}
 	}
 	if len(late) > 0 {
-		p.Log.Info("feeds came due while nobody looked: they are spread", "feeds", len(late))
+		p.Log.Info("feeds came due while nobody looked: they are spread", "count", len(late))
 	}
 }
 

@@ -156,7 +156,7 @@ func (p *Poller) poll(ctx context.Context, j job) (_ job, v visit, ok bool) {
 	}
 	j.refetch, j.conflicts = j.refetch && v.failed != nil, 0
 	if v.lost > 0 {
-		p.Log.Warn("items not stored: the store refuses them for good", "feed", j.feed.ID, "items", v.lost, "error", v.why)
+		p.Log.Warn("items not stored: the store refuses them for good", "feed", j.feed.ID, "count", v.lost, "error", v.why)
 	}
 	for _, e := range v.events {
 		p.announce(ctx, e)

@@ -193,7 +193,7 @@ func (s *Store) passConsumer(m *nats.Msg) {
 	answer, err := s.nc.RequestWithContext(ctx, "$JS.API.CONSUMER.CREATE."+target, b)
 	if err != nil {
 		if !errors.Is(err, nats.ErrConnectionClosed) {
-			s.log.Debug("a reader's consumer was not made", "err", err)
+			s.log.Debug("a reader's consumer was not made", "error", err)
 		}
 		return
 	}

@@ -172,7 +172,7 @@ func (a *Alerts) Follow(ctx context.Context, after uint64, fn func(alert.Stored)
 	return a.s.follow(ctx, a.s.alerts, after, []string{p + ".alerts.>", p + ".folded.>"}, func(m jetstream.Msg, seq uint64) error {
 		st, err := a.stored(seq, m.Subject(), m.Data())
 		if err != nil {
-			a.s.log.Error("an alert cannot be read and is passed over", "err", err)
+			a.s.log.Error("an alert cannot be read and is passed over", "error", err)
 			return nil
 		}
 		return fn(st)
@@ -193,7 +193,7 @@ func (a *Alerts) FollowSince(ctx context.Context, since time.Time, fn func(alert
 			return a.Follow(ctx, after, fn)
 		}
 		if !said && ctx.Err() == nil {
-			a.s.log.Warn("alerts cannot be read; trying again", "err", err)
+			a.s.log.Warn("alerts cannot be read; trying again", "error", err)
 		}
 		if !pause(ctx, time.Second) {
 			return nil

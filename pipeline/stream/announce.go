@@ -21,7 +21,7 @@ func (s *Store) Announce(_ context.Context, instance string, e poll.Event) {
 		"datacontenttype": "application/json", "data": e,
 	})
 	if err != nil {
-		s.log.Error("a feed event cannot be encoded", "feed", e.Feed, "err", err)
+		s.log.Error("a feed event cannot be encoded", "feed", e.Feed, "error", err)
 		return
 	}
 	// Published where nobody but the daemon may, and republished by nothing:
@@ -31,6 +31,6 @@ func (s *Store) Announce(_ context.Context, instance string, e poll.Event) {
 	m.Header.Set("Nats-Subject", m.Subject)
 	m.Data = b
 	if err := s.nc.PublishMsg(m); err != nil {
-		s.log.Warn("a feed event could not be published", "feed", e.Feed, "event", e.Event, "err", err)
+		s.log.Warn("a feed event could not be published", "feed", e.Feed, "event", e.Event, "error", err)
 	}
 }

@@ -157,7 +157,7 @@ func (s *Store) inBulk(ctx context.Context, reader string, msgs []jetstream.Msg,
 	}
 	err := b.flush(ctx)
 	if err != nil {
-		s.log.Debug("a bulk is done again one by one", "reader", reader, "err", err)
+		s.log.Debug("a bulk is done again one by one", "reader", reader, "error", err)
 	}
 	return err == nil
 }

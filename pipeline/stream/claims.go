@@ -209,7 +209,7 @@ func (l *Leases) free(ctx context.Context, key string, revision uint64) {
 	ctx, cancel := context.WithTimeout(ctx, l.TTL/5)
 	defer cancel()
 	if err := l.s.leaseBucket().Purge(ctx, key, jetstream.LastRevision(revision), jetstream.PurgeTTL(markerTTL)); err != nil {
-		l.s.log.Debug("a lease was not given back", "lease", key, "err", err)
+		l.s.log.Debug("a lease was not given back", "lease", key, "error", err)
 	}
 }
 

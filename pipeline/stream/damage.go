@@ -69,7 +69,7 @@ func (s *Store) checkpoint(ctx context.Context) {
 		err = writeWhole(s.checkpointFile(), b)
 	}
 	if err != nil {
-		s.log.Warn("the checkpoint of the streams cannot be written", "err", err)
+		s.log.Warn("the checkpoint of the streams cannot be written", "error", err)
 	}
 }
 
@@ -85,12 +85,12 @@ func (s *Store) checkDamage(ctx context.Context) {
 		return // the first start
 	}
 	if err := json.Unmarshal(b, &s.before); err != nil {
-		s.log.Warn("the checkpoint of the streams cannot be read; whether they are whole is not known", "file", s.checkpointFile(), "err", err)
+		s.log.Warn("the checkpoint of the streams cannot be read; whether they are whole is not known", "file", s.checkpointFile(), "error", err)
 		return
 	}
 	now, err := s.marks(ctx)
 	if err != nil {
-		s.log.Warn("the streams cannot be compared with their checkpoint", "err", err)
+		s.log.Warn("the streams cannot be compared with their checkpoint", "error", err)
 		return
 	}
 	for stream, label := range map[jetstream.Stream]string{s.items: "items", s.alerts: "alerts"} {
@@ -103,7 +103,7 @@ func (s *Store) checkDamage(ctx context.Context) {
 		s.damaged = append(s.damaged, config.Name)
 		s.metrics.damaged.WithLabelValues(label).Set(1)
 		s.log.Error("the stream holds less than when the daemon last ran: its folder is damaged, or an older copy", "stream", config.Name, "missing", what,
-			"way_forward", fmt.Sprintf("stop the daemon and restore the last backup (monitor restore FILE --data NEW), or go on with what is left: delete %s and restart", s.checkpointFile()))
+			"hint", fmt.Sprintf("stop the daemon and restore the last backup (monitor restore FILE --data NEW), or go on with what is left: delete %s and restart", s.checkpointFile()))
 	}
 }
 

@@ -158,7 +158,7 @@ func (s *Store) single(err error) bool {
 	}
 	switch api.ErrorCode {
 	case 10005, 10074: // no suitable peers; copies need a cluster
-		s.log.Warn("NATS cannot keep three copies: one it is", "err", err)
+		s.log.Warn("NATS cannot keep three copies: one it is", "error", err)
 		return true
 	}
 	return false

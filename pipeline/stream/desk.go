@@ -74,7 +74,7 @@ func (d *Desk) again(ctx context.Context, what string, work func(context.Context
 			said = false
 		}
 		if err != nil && !said {
-			d.s.log.Warn("reading is interrupted and tried again", "what", what, "err", err)
+			d.s.log.Warn("reading is interrupted and tried again", "kind", what, "error", err)
 			said = true
 		}
 		pause(ctx, time.Second)
@@ -353,7 +353,7 @@ func (d *Desk) tell(what, id string, v any) {
 		"source": "/newsmonitor/" + d.instance + "/desk", "subject": id, "time": now, "datacontenttype": "application/json", "data": v,
 	})
 	if err != nil {
-		d.s.log.Error("a decision of the desk cannot be encoded", "what", what, "err", err)
+		d.s.log.Error("a decision of the desk cannot be encoded", "kind", what, "error", err)
 		return
 	}
 	m := nats.NewMsg(subject)
@@ -361,7 +361,7 @@ func (d *Desk) tell(what, id string, v any) {
 	m.Header.Set("Nats-Subject", subject) // as the stream's republished messages have: it is ours
 	m.Data = b
 	if err := d.s.nc.PublishMsg(m); err != nil {
-		d.s.log.Warn("a decision of the desk could not be published", "what", what, "err", err)
+		d.s.log.Warn("a decision of the desk could not be published", "kind", what, "error", err)
 	}
 }
 

@@ -200,7 +200,7 @@ func (e *embedded) mend(ctx context.Context) error {
 		return nil
 	}
 	if e.ill++; e.ill == 1 {
-		e.log.Error("the embedded NATS server is ill", "err", h.Error)
+		e.log.Error("the embedded NATS server is ill", "error", h.Error)
 	}
 	if e.ill < 3 || time.Since(e.since) < 6*cmp.Or(e.opts.look, lookEach) {
 		return nil
@@ -226,7 +226,7 @@ func (e *embedded) restart(ctx context.Context) error {
 			e.mu.Unlock()
 			return nil
 		}
-		e.log.Error("the embedded NATS server does not start; trying again", "err", err, "wait", wait)
+		e.log.Error("the embedded NATS server does not start; trying again", "error", err, "wait", wait)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -246,18 +246,20 @@ func (e *embedded) stop() {
 type serverLog struct{ log *slog.Logger }
 
 func (l serverLog) Noticef(f string, v ...any) {
-	l.log.Debug(fmt.Sprintf(f, v...), "from", "nats-server")
+	l.log.Debug(fmt.Sprintf(f, v...), "component", "nats-server")
 }
-func (l serverLog) Warnf(f string, v ...any) { l.log.Warn(fmt.Sprintf(f, v...), "from", "nats-server") }
+func (l serverLog) Warnf(f string, v ...any) {
+	l.log.Warn(fmt.Sprintf(f, v...), "component", "nats-server")
+}
 func (l serverLog) Errorf(f string, v ...any) {
 	level, line := slog.LevelError, fmt.Sprintf(f, v...)
 	if strings.Contains(line, "Violation") || strings.Contains(line, "uthentication") {
 		level = slog.LevelDebug // a reader's doing, in his own words: not for filling our log with
 	}
-	l.log.Log(context.Background(), level, line, "from", "nats-server")
+	l.log.Log(context.Background(), level, line, "component", "nats-server")
 }
 func (l serverLog) Fatalf(f string, v ...any) {
-	l.log.Error(fmt.Sprintf(f, v...), "from", "nats-server")
+	l.log.Error(fmt.Sprintf(f, v...), "component", "nats-server")
 }
 func (l serverLog) Debugf(string, ...any) {}
 func (l serverLog) Tracef(string, ...any) {}

@@ -121,8 +121,8 @@ func (s *Store) keepBackup(ctx context.Context, from, to int) error {
 		_ = os.Remove(f.Name())
 		return fmt.Errorf("keep a backup before the stored format changes: %w", err)
 	}
-	s.log.Warn("the stored format changes; a backup was kept, delete it when you no longer want to go back", "from", from, "to", to, "backup", file,
-		"back", fmt.Sprintf("monitor restore %s --data %s-before", file, filepath.Clean(s.opts.Dir)))
+	s.log.Warn("the stored format changes; a backup was kept, delete it when you no longer want to go back", "was", from, "format", to, "backup", file,
+		"hint", fmt.Sprintf("to go back: monitor restore %s --data %s-before", file, filepath.Clean(s.opts.Dir)))
 	return nil
 }
 

@@ -120,7 +120,7 @@ func (l *Leases) Run(ctx context.Context, changed func(held []int)) error {
 		if l.warned {
 			level = slog.LevelDebug
 		}
-		l.s.log.Log(ctx, level, "the feeds' leases cannot be renewed; trying again", "err", err)
+		l.s.log.Log(ctx, level, "the feeds' leases cannot be renewed; trying again", "error", err)
 		l.warned = true
 		pause(ctx, max(l.TTL/15, 50*time.Millisecond))
 	}
@@ -251,7 +251,7 @@ func (l *Leases) session(ctx context.Context, tell func()) error {
 		tell()
 		if l.warned {
 			l.warned = false
-			l.s.log.Info("the feeds' leases are renewed again", "shards", len(l.Held()))
+			l.s.log.Info("the feeds' leases are renewed again", "count", len(l.Held()))
 		}
 	}
 }

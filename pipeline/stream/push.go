@@ -57,7 +57,7 @@ func (a *Alerts) Own(ctx context.Context, reader string) (seq uint64, note json.
 		case version == 0:
 			p.Sequence = last
 		case p.Sequence > last:
-			s.log.Error("the stream ends before the reader's place: messages were lost", "reader", reader, "place", p.Sequence, "last", last)
+			s.log.Error("the stream ends before the reader's place: messages were lost", "reader", reader, "sequence", p.Sequence, "last", last)
 			p.Sequence = last
 		}
 		v, err := a.SavePlace(ctx, reader, p.Sequence, p.Note, version)
@@ -149,7 +149,7 @@ func (a *Alerts) After(ctx context.Context, seq uint64, n int) ([]alert.Stored, 
 		}
 		st, err := a.stored(meta.Sequence.Stream, m.Subject(), m.Data())
 		if err != nil {
-			a.s.log.Error("an alert cannot be read and is passed over", "err", err)
+			a.s.log.Error("an alert cannot be read and is passed over", "error", err)
 			st = alert.Stored{Sequence: meta.Sequence.Stream, Folded: true}
 		}
 		out = append(out, st)

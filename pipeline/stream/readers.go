@@ -53,7 +53,7 @@ func (s *Store) each(ctx context.Context, st jetstream.Stream, reader string, be
 		if ctx.Err() != nil || errors.Is(err, errFenced) {
 			continue
 		}
-		s.log.Warn("reader starts again from its place", "reader", reader, "err", err)
+		s.log.Warn("reader starts again from its place", "reader", reader, "error", err)
 		pause(ctx, time.Second)
 	}
 	return nil
@@ -97,7 +97,7 @@ func (s *Store) eachOwned(ctx context.Context, st jetstream.Stream, reader strin
 	if info, err := st.Info(ctx); err != nil {
 		return err
 	} else if at.Sequence > info.State.LastSeq {
-		s.log.Error("the stream ends before the reader's place: messages were lost", "reader", reader, "place", at.Sequence, "last", info.State.LastSeq)
+		s.log.Error("the stream ends before the reader's place: messages were lost", "reader", reader, "sequence", at.Sequence, "last", info.State.LastSeq)
 		at.Sequence = info.State.LastSeq
 	}
 	save := func(ctx context.Context, owner string) error {
@@ -115,7 +115,7 @@ func (s *Store) eachOwned(ctx context.Context, st jetstream.Stream, reader strin
 	begin()
 	saved := at.Sequence
 	s.metrics.active.WithLabelValues(reader).Set(1)
-	s.log.Info("this process has the reader", "reader", reader, "after", at.Sequence)
+	s.log.Info("this process has the reader", "reader", reader, "sequence", at.Sequence)
 	due := time.Now().Add(savePlace)
 	var waiting []jetstream.Msg // more than one: a bulk
 	var last uint64             // sequence of the last of them
@@ -201,17 +201,17 @@ func (s *Store) attempt(ctx context.Context, reader string, seq uint64, step fun
 		switch {
 		case err == nil:
 			if failed {
-				s.log.Info("reader goes on", "reader", reader, "seq", seq)
+				s.log.Info("reader goes on", "reader", reader, "sequence", seq)
 			}
 			return
 		case errors.Is(err, errUnreadable):
-			s.log.Error("a message is passed over", "reader", reader, "seq", seq, "err", err)
+			s.log.Error("a message is passed over", "reader", reader, "sequence", seq, "error", err)
 			return
 		case ctx.Err() != nil:
 			return
 		case !failed:
 			failed = true
-			s.log.Warn("reader is held up and tries again", "reader", reader, "seq", seq, "err", err)
+			s.log.Warn("reader is held up and tries again", "reader", reader, "sequence", seq, "error", err)
 		}
 		if !pause(ctx, wait) {
 			return
@@ -290,7 +290,7 @@ func (s *Store) follow(ctx context.Context, st jetstream.Stream, after uint64, f
 		case failed != nil:
 			return failed
 		}
-		s.log.Debug("following starts again", "stream", st.CachedInfo().Config.Name, "after", after, "err", err)
+		s.log.Debug("following starts again", "stream", st.CachedInfo().Config.Name, "sequence", after, "error", err)
 		if !pause(ctx, time.Second) {
 			return nil
 		}

@@ -137,7 +137,7 @@ func (s *Store) connOptions() []nats.Option {
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			s.metrics.connected.Set(0)
 			if !s.closing.Load() {
-				s.log.Warn("NATS is away; what was fetched is kept and tried again", "err", err)
+				s.log.Warn("NATS is away; what was fetched is kept and tried again", "error", err)
 			}
 		}),
 		nats.ReconnectHandler(func(*nats.Conn) {
@@ -147,7 +147,7 @@ func (s *Store) connOptions() []nats.Option {
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if s.trouble.denied(err) {
-				s.log.Warn("NATS reports", "err", err)
+				s.log.Warn("NATS reports", "error", err)
 			}
 		}),
 	}

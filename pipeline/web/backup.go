@@ -15,7 +15,7 @@ func (s *Server) backup(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Disposition", `attachment; filename="newsmonitor-backup.tar"`)
 	if err := s.cfg.Backup(r.Context(), &patient{w, http.NewResponseController(w)}); err != nil {
 		// The end of the file is missing, which restore notices.
-		s.log.Error("the backup was not finished", "err", err)
+		s.log.Error("the backup was not finished", "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	return nil
