@@ -81,7 +81,7 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (_ *Monitor, err er
 		Instance: s.Instance, Now: time.Now, Log: log, Metrics: alert.NewMetrics(m.registry),
 	}
 	m.today = alert.NewToday(m.store.Alerts(), m.budgets, time.Now, m.registry)
-	m.pusher = notify.New(notify.Config{Alerts: m.store.Alerts(), Health: m.health, Log: log, Registerer: m.registry})
+	m.pusher = notify.New(notify.Config{Alerts: m.store.Alerts(), Health: m.health, Panicked: m.panicked, Log: log, Registerer: m.registry})
 	if s.HTTP != "off" {
 		if m.web, err = m.newWeb(); err != nil {
 			return nil, err

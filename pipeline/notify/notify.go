@@ -63,7 +63,8 @@ type Mute struct {
 // Config is what a Notifier needs. Alerts and Log are required.
 type Config struct {
 	Alerts     Alerts
-	Health     func() Health // may be nil
+	Health     func() Health                               // may be nil
+	Panicked   func(where string, value any, stack []byte) // a sender's panic; may be nil
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // may be nil
 }

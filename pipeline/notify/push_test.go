@@ -117,6 +117,8 @@ type receiver struct {
 	times []time.Time
 	fail  func(attempt int, p post) error // may be nil
 	tries int
+
+	panics []string // where
 }
 
 func (r *receiver) send(_ context.Context, p post) error {
@@ -192,7 +194,9 @@ func play(t *testing.T, d *Destination, r *receiver, script func(m *memory)) *pu
 	p := newPusher(Config{Alerts: m, Log: slog.New(slog.DiscardHandler),
 		Health: func() Health {
 			return Health{Feeds: 121, Read: 118, Silent: []string{"mfa"}, Failing: []string{"x", "y"}}
-		}}, d, newMetrics(prometheus.NewRegistry()))
+		},
+		Panicked: func(where string, _ any, _ []byte) { r.panics = append(r.panics, where) },
+	}, d, newMetrics(prometheus.NewRegistry()))
 	p.sender = r
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -383,6 +387,9 @@ func TestPanic(t *testing.T) {
 			time.Sleep(time.Minute)
 		})
 		want(t, r, "HIGH · sanctions: two")
+		if len(r.panics) != messageTries || r.panics[0] != "notify desk" {
+			t.Errorf("told of panics at %v, want one a try", r.panics)
+		}
 	})
 }
 

@@ -3,7 +3,6 @@ package notify
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
 	"time"
@@ -64,7 +63,9 @@ func (p *pusher) send(ctx context.Context, r *reader, msg post) (delivered bool,
 func (p *pusher) attempt(ctx context.Context, msg post) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.cfg.Log.Error("the code panicked and goes on", "where", "notify "+p.d.Name, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			if p.cfg.Panicked != nil {
+				p.cfg.Panicked("notify "+p.d.Name, r, debug.Stack())
+			}
 			err = &fault{reason: "refused", text: "a fault of ours: see the log", refused: true, message: true}
 		}
 	}()
