@@ -4,15 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"maps"
 	"os"
-	"path/filepath"
-	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,105 +80,6 @@ func compileSchema(t *testing.T, name string) *jsonschema.Schema {
 		t.Fatal(err)
 	}
 	return s
-}
-
-// TestFilesKeepTheirSchemas: what we ship is what the schemas allow, and the
-// schemas know each key that the program knows.
-func TestFilesKeepTheirSchemas(t *testing.T) {
-	t.Parallel()
-	rules, err := filepath.Glob("../rules/*.yaml")
-	if err != nil || len(rules) < 11 {
-		t.Fatalf("%d rule files (%v)", len(rules), err)
-	}
-	rules = slices.DeleteFunc(rules, func(f string) bool { return filepath.Base(f) == "voices.yaml" })
-	for name, c := range map[string]struct {
-		files   []string
-		source  string
-		structs []string
-	}{
-		"feeds.v1":  {[]string{"../feeds.yaml"}, "../pipeline/feed/catalogue.go", []string{"written", "writtenDefaults", "writtenFeed"}},
-		"rules.v1":  {append(rules, "../pipeline/canary.yaml"), "../pipeline/rule/files.go", []string{"channelFile", "ruleEntry", "raiseEntry", "whereEntry", "testEntry"}},
-		"notify.v1": {[]string{"notify.example.yaml"}, "../pipeline/notify/file.go", nil},
-	} {
-		schema := compileSchema(t, name)
-		for _, f := range c.files {
-			var v any
-			if err := yaml.Unmarshal([]byte(read(t, f)), &v); err != nil {
-				t.Fatal(err)
-			}
-			b, err := json.Marshal(v)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if v, err = jsonschema.UnmarshalJSON(bytes.NewReader(b)); err != nil {
-				t.Fatal(err)
-			}
-			if err := schema.Validate(v); err != nil {
-				t.Errorf("%s breaks %s: %v", f, name, err)
-			}
-			if line, _, _ := strings.Cut(read(t, f), "\n"); !strings.HasPrefix(line, "# yaml-language-server: $schema=") {
-				t.Errorf("%s does not name its schema for editors", f)
-			}
-		}
-		want, have := yamlKeys(t, c.source, c.structs), map[string]bool{}
-		var doc any
-		if err := json.Unmarshal([]byte(read(t, "schemas/"+name+".json")), &doc); err != nil {
-			t.Fatal(err)
-		}
-		properties(doc, have)
-		for _, k := range []string{"env", "file"} { // of secrets, which have a type of their own
-			delete(have, k)
-			delete(want, k)
-		}
-		if !maps.Equal(want, have) {
-			t.Errorf("%s knows %v; the program knows %v", name, slices.Sorted(maps.Keys(have)), slices.Sorted(maps.Keys(want)))
-		}
-	}
-}
-
-// yamlKeys lists the keys of structs of a Go file, all if none is named.
-func yamlKeys(t *testing.T, file string, structs []string) map[string]bool {
-	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys := map[string]bool{}
-	ast.Inspect(f, func(n ast.Node) bool {
-		spec, ok := n.(*ast.TypeSpec)
-		if !ok || structs != nil && !slices.Contains(structs, spec.Name.Name) {
-			return true
-		}
-		if s, ok := spec.Type.(*ast.StructType); ok {
-			for _, field := range s.Fields.List {
-				if field.Tag != nil {
-					if k := reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("yaml"); k != "" {
-						keys[strings.Split(k, ",")[0]] = true
-					}
-				}
-			}
-		}
-		return true
-	})
-	return keys
-}
-
-func properties(v any, into map[string]bool) {
-	switch v := v.(type) {
-	case map[string]any:
-		if p, ok := v["properties"].(map[string]any); ok {
-			for k := range p {
-				into[k] = true
-			}
-		}
-		for _, inner := range v {
-			properties(inner, into)
-		}
-	case []any:
-		for _, inner := range v {
-			properties(inner, into)
-		}
-	}
 }
 
 // TestAsyncAPI: every reference leads somewhere, every channel's address is
