@@ -16,10 +16,7 @@ func TestRunbookCommands(t *testing.T) {
 	t.Parallel()
 	bash := tool(t, "bash", "bash")
 	tool(t, "curl", "curl")
-	dir := t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "bin/monitor"), "../cmd/monitor").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	dir, bin := t.TempDir(), filepath.Dir(built(t))
 	s := demoSettings(t, hook(t))
 	told, feeds := story(t, 10)
 	s.Files.Extra = told.Feeds(feeds)
@@ -37,7 +34,7 @@ func TestRunbookCommands(t *testing.T) {
 		for _, line := range strings.Split(strings.TrimSpace(b[3]), "\n") {
 			cmd := exec.Command(bash, "-o", "pipefail", "-ec", strings.ReplaceAll(line, "http://127.0.0.1:8080", d.place.HTTP))
 			cmd.Dir = dir
-			cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"), "MONITOR_SERVER="+d.place.HTTP,
+			cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "MONITOR_SERVER="+d.place.HTTP,
 				"MONITOR_NATS_LISTEN=127.0.0.1:0", "MONITOR_HTTP=127.0.0.1:0", "MONITOR_SAMPLE=0", "NO_COLOR=1")
 			if out, err := cmd.CombinedOutput(); err != nil || len(out) == 0 && !strings.Contains(line, "backup") {
 				t.Errorf("%s: %v\n%.2000s", line, err, out)

@@ -99,9 +99,18 @@ type daemon struct {
 	stop  func()
 }
 
+func warnings(t *testing.T) slog.Handler {
+	return slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn})
+}
+
 func startDaemon(t *testing.T, s pipeline.Settings) *daemon {
 	t.Helper()
-	m, err := pipeline.Open(t.Context(), s, slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	return startLogging(t, s, warnings(t))
+}
+
+func startLogging(t *testing.T, s pipeline.Settings, log slog.Handler) *daemon {
+	t.Helper()
+	m, err := pipeline.Open(t.Context(), s, slog.New(log))
 	if err != nil {
 		t.Fatal(err)
 	}
