@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -91,6 +92,11 @@ func TestAlertsFire(t *testing.T) {
 	w.write(t, "rules/sanctions.yaml", strings.Replace(sanctionsRule, "match: ", "mach: ", 1))
 	w.write(t, "feeds.yaml", strings.Replace(feeds, "- {id", "- {{id", 1))
 	p.fires(t, 4*time.Minute, "MonitorNotifyStuck", "MonitorRulesRefused", "MonitorConfigReloadFailed", "MonitorStreamNearlyFull", "MonitorFeedStale")
+	for _, shown := range dashboards(t)["overview.json"].flat() {
+		if shown.Title == "Alerts of operations" {
+			p.is(t, fmt.Sprintf("count(%s) >= 5", strings.ReplaceAll(shown.Targets[0].Expr, "$job", "monitor")))
+		}
+	}
 	w.press.stop()
 	p.fires(t, 3*time.Minute, "MonitorFeedsFreshnessLow")
 

@@ -21,7 +21,7 @@ var overview = dashboard{
 		{Title: "Does it work?", Panels: []panel{
 			{Title: "Canary age", Kind: "stat", Unit: "s", W: 5, H: 4, Steps: red(300), About: "Since a self-test last became an alert; one is sent each minute. Beyond 5 minutes MonitorCanaryLate wakes somebody.",
 				Q: []query{{`time() - max by (job) (monitor_canary_last_success_timestamp_seconds{$sel})`, ""}}},
-			{Title: "Fresh feeds", Kind: "stat", Unit: "percentunit", W: 5, H: 4, Steps: redBelow(0.8, 0.95), About: "Feeds read within three of their intervals; 95 % are promised.",
+			{Title: "Fresh feeds", Leads: "feed", Kind: "stat", Unit: "percentunit", W: 5, H: 4, Steps: redBelow(0.8, 0.95), About: "Feeds read within three of their intervals; 95 % are promised.",
 				Q: []query{{`avg by (job) ((time() - max by (job, feed) (monitor_feed_last_success_timestamp_seconds{$sel})) / clamp_min(max by (job, feed) (monitor_feed_interval_seconds{$sel}), 60) < bool 3) or sum by (job) (monitor_feeds{$sel, state=~"ok|silent"}) / sum by (job) (monitor_feeds{$sel, state=~"ok|silent|failing|gone"})`, ""}}},
 			{Title: "Last alert", Kind: "stat", Unit: "s", W: 5, H: 4, About: "Since the last alert of any channel. Quiet is normal: look at the canary before you worry.",
 				Q: []query{{`time() - max by (job) (monitor_channel_last_alert_timestamp_seconds{$sel})`, ""}}},
@@ -29,6 +29,8 @@ var overview = dashboard{
 				Q: []query{{`(sum by (job) (monitor_notify_waiting_alerts{$sel}) or sum by (job) (0 * monitor_nats_connected{$sel})) + sum by (job) (monitor_reader_lag_messages{$sel})`, ""}}},
 			{Title: "Bad config", Kind: "stat", Unit: "short", W: 5, H: 4, Steps: orange(1), About: "Files that are refused and run in their last good version, and replicas that run with other files than most.",
 				Q: []query{{`max by (job) (sum by (job, instance) (monitor_config_refused_files{$sel})) + max by (job) (monitor_config_mismatch{$sel})`, ""}}},
+			{Title: "Alerts of operations", Kind: "table", Unit: "short", W: 24, H: 5, Empty: "none fires", About: "What fires now. Each has a section in the runbook.",
+				Q: []query{{`max by (alertname, severity, instance, feed, channel, destination, reader, stream, kind) (ALERTS{job=~"$job", alertstate="firing", alertname=~"Monitor.+"})`, ""}}},
 		}},
 		{Title: "Alerts", Panels: []panel{
 			{Title: "Alerts an hour, by severity", Kind: "bars", Unit: "short", W: 12, H: 8, About: "Raised and updated alerts that the stream has acknowledged.",
@@ -95,11 +97,11 @@ var feeds = dashboard{
 	Vars:  []variable{{"feed", "Feed", `label_values(monitor_feed_info{job=~"$job"}, feed)`}},
 	Rows: []row{
 		{Title: "All that are chosen", Panels: []panel{
-			{Title: "Stalest first", Kind: "table", Unit: "short", W: 24, H: 10, About: "Age of the last good answer in intervals of the feed. From 3 on a feed is not fresh, from 6 on it gets a ticket.",
+			{Title: "Stalest first", Leads: "feed", Kind: "table", Unit: "short", W: 24, H: 10, About: "Age of the last good answer in intervals of the feed. From 3 on a feed is not fresh, from 6 on it gets a ticket.",
 				Q: []query{{`sort_desc((time() - max by (feed) (monitor_feed_last_success_timestamp_seconds{$oneFeed})) / clamp_min(max by (feed) (monitor_feed_interval_seconds{$oneFeed}), 60))`, ""}}},
-			{Title: "Failures in a row", Kind: "lines", Unit: "short", W: 12, H: 8, Empty: "no failures", About: "Only feeds that fail.",
+			{Title: "Failures in a row", Leads: "feed", Kind: "lines", Unit: "short", W: 12, H: 8, Empty: "no failures", About: "Only feeds that fail.",
 				Q: []query{{`max by (feed) (monitor_feed_consecutive_failures{$oneFeed}) > 0`, "{{feed}}"}}},
-			{Title: "Quiet for", Kind: "lines", Unit: "s", W: 12, H: 8, About: "Since the last new item.",
+			{Title: "Quiet for", Leads: "feed", Kind: "lines", Unit: "s", W: 12, H: 8, About: "Since the last new item.",
 				Q: []query{{`time() - max by (feed) (monitor_feed_last_new_item_timestamp_seconds{$oneFeed} > 0)`, "{{feed}}"}}},
 		}},
 		{Title: "Drill down", Panels: []panel{
@@ -107,7 +109,7 @@ var feeds = dashboard{
 				Q: []query{{`sum by (result) (rate(monitor_feed_fetches_total{$oneFeed}[$__rate_interval]))`, "{{result}}"}}},
 			{Title: "Usual gap, and silent after", Kind: "lines", Unit: "s", W: 12, H: 8, About: "Median time between pieces of news, and from when on the feed counts as silent; 0 while not known.",
 				Q: []query{{`max by (feed) (monitor_feed_usual_gap_seconds{$oneFeed})`, "{{feed}} gap"}, {`max by (feed) (monitor_feed_silent_after_seconds{$oneFeed})`, "{{feed}} silent after"}}},
-			{Title: "What it is", Kind: "table", Unit: "short", W: 24, H: 8, About: "From the catalogue.",
+			{Title: "What it is", Leads: "feed", Kind: "table", Unit: "short", W: 24, H: 8, About: "From the catalogue.",
 				Q: []query{{`max by (feed, kind, tier, country, language) (monitor_feed_info{$oneFeed})`, ""}}},
 		}},
 		{Title: "All feeds together", Collapsed: true, Panels: []panel{
@@ -135,15 +137,15 @@ var channels = dashboard{
 				Q: []query{{`sum(increase(monitor_alerts_folded_total{$sel}[$__range]))`, ""}}},
 			{Title: "Publisher to us", Kind: "stat", Unit: "s", W: 6, H: 5, About: "Half of the alerted items were fetched within this time of the date that they bear. It depends on the publisher and the interval.",
 				Q: []query{{`histogram_quantile(0.5, sum by (le) (rate(monitor_item_discovery_delay_seconds_bucket{$sel}[$__range])))`, ""}}},
-			{Title: "A day, by channel", Kind: "bars", Unit: "short", W: 12, H: 9, About: "Alerts of the last 24 hours at each point.",
+			{Title: "A day, by channel", Leads: "channel", Kind: "bars", Unit: "short", W: 12, H: 9, About: "Alerts of the last 24 hours at each point.",
 				Q: []query{{`sum by (channel) (increase(monitor_alerts_total{$oneChannel}[1d]))`, "{{channel}}"}}},
 			{Title: "A day, by severity", Kind: "bars", Unit: "short", W: 12, H: 9, About: "Alerts of the last 24 hours at each point.",
 				Q: []query{{`sum by (severity) (increase(monitor_alerts_total{$oneChannel}[1d]))`, "{{severity}}"}}},
 		}},
 		{Title: "Silence", Panels: []panel{
-			{Title: "Quiet for", Kind: "table", Unit: "s", W: 12, H: 9, About: "Since the channel's last alert.",
+			{Title: "Quiet for", Leads: "channel", Kind: "table", Unit: "s", W: 12, H: 9, About: "Since the channel's last alert.",
 				Q: []query{{`sort_desc(time() - max by (channel) (monitor_channel_last_alert_timestamp_seconds{$oneChannel}))`, ""}}},
-			{Title: "In usual gaps", Kind: "table", Unit: "short", W: 12, H: 9, Steps: orange(5), Empty: "no channel's usual gap is known before a week", About: "The same in the channel's own measure; from 5 on it gets a ticket.",
+			{Title: "In usual gaps", Leads: "channel", Kind: "table", Unit: "short", W: 12, H: 9, Steps: orange(5), Empty: "no channel's usual gap is known before a week", About: "The same in the channel's own measure; from 5 on it gets a ticket.",
 				Q: []query{{`sort_desc((time() - max by (channel) (monitor_channel_last_alert_timestamp_seconds{$oneChannel})) / max by (channel) (monitor_channel_usual_gap_seconds{$oneChannel}))`, ""}}},
 		}},
 		{Title: "Rules", Panels: []panel{

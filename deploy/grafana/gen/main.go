@@ -31,6 +31,7 @@ type panel struct {
 	W, H         int
 	Steps        []step // thresholds
 	Empty        string // why the panel may be empty when all is well
+	Leads        string // to what a click leads: the feed or the channel that was clicked, in its dashboard
 	Q            []query
 }
 
@@ -114,6 +115,11 @@ func (d dashboard) variables() []object {
 	return list
 }
 
+// drillDown leads to the dashboard of feeds or channels, which shows one of them.
+func drillDown(word, what, which string) []object {
+	return []object{{"title": "Show " + word + " " + what, "url": "/d/newsmonitor-" + what + "s?var-" + what + "=" + which + "&${datasource:queryparam}&${job:queryparam}&${__url_time_range}"}}
+}
+
 func subst(expr string) string {
 	return strings.NewReplacer("$oneFeed", oneFeed, "$oneChannel", oneChannel, "$sel", sel).Replace(expr)
 }
@@ -138,8 +144,19 @@ func (p panel) json(id int, at object) object {
 	if p.Empty != "" {
 		defaults["noValue"] = p.Empty
 	}
+	overrides := []object{}
+	switch {
+	case p.Leads == "":
+	case p.Kind == "table":
+		overrides = append(overrides, object{"matcher": object{"id": "byName", "options": p.Leads},
+			"properties": []object{{"id": "links", "value": drillDown("this", p.Leads, "${__value.raw}")}}})
+	case p.Kind == "stat":
+		defaults["links"] = drillDown("each", p.Leads, "$__all")
+	default:
+		defaults["links"] = drillDown("this", p.Leads, "${__field.labels."+p.Leads+"}")
+	}
 	out := object{"id": id, "title": p.Title, "description": p.About, "gridPos": at, "datasource": source, "targets": targets,
-		"fieldConfig": object{"defaults": defaults, "overrides": []object{}}}
+		"fieldConfig": object{"defaults": defaults, "overrides": overrides}}
 	switch p.Kind {
 	case "stat":
 		out["type"] = "stat"
