@@ -1,7 +1,6 @@
 package deploy_test
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,49 +32,5 @@ func TestUnit(t *testing.T) {
 	}
 	if out, err := exec.Command(analyze, "verify", unit).CombinedOutput(); err != nil || strings.Contains(string(out), "monitor.service:") {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
-	}
-}
-
-// TestPackage builds the package, installs it in a folder of its own, and asks
-// the installed program.
-func TestPackage(t *testing.T) {
-	t.Parallel()
-	if os.Getenv("NEWSMONITOR_LONG") == "" {
-		t.Skip("builds and packs for a minute: NEWSMONITOR_LONG=1")
-	}
-	tool(t, "dpkg-deb", "dpkg")
-	dist, root := t.TempDir(), t.TempDir()
-	if out, err := exec.Command("./package/build", dist, "linux/amd64").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	check := exec.Command("sha256sum", "-c", "--quiet", "SHA256SUMS")
-	check.Dir = dist
-	if out, err := check.CombinedOutput(); err != nil {
-		t.Errorf("the checksums are wrong: %v\n%s", err, out)
-	}
-	boms, _ := filepath.Glob(dist + "/*.cdx.json")
-	var bom struct {
-		BomFormat  string
-		Components []struct{ Name, Version string }
-	}
-	if len(boms) != 1 || json.Unmarshal([]byte(read(t, boms[0])), &bom) != nil || bom.BomFormat != "CycloneDX" || len(bom.Components) < 20 {
-		t.Errorf("bill of materials %v has %d components", boms, len(bom.Components))
-	}
-	debs, _ := filepath.Glob(dist + "/*.deb")
-	if len(debs) != 1 {
-		t.Fatalf("%d packages", len(debs))
-	}
-	if out, err := exec.Command("dpkg-deb", "-x", debs[0], root).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	cmd := exec.Command(filepath.Join(root, "usr/bin/monitor"), "check")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("the installed program: %v\n%s", err, out)
-	}
-	for _, f := range []string{"lib/systemd/system/monitor.service", "etc/newsmonitor/environment", "usr/share/doc/newsmonitor/RUNBOOK.md", "usr/share/doc/newsmonitor/copyright"} {
-		if _, err := os.Stat(filepath.Join(root, f)); err != nil {
-			t.Error(err)
-		}
 	}
 }

@@ -34,8 +34,8 @@ type pairs struct {
 }
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: sbom BINARY VERSION")
+	if len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: sbom BINARY VERSION COMMIT")
 		os.Exit(2)
 	}
 	info, err := buildinfo.ReadFile(os.Args[1])
@@ -43,10 +43,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	main := component{Type: "application", BOMRef: "newsmonitor", Name: info.Main.Path, Version: os.Args[2]}
+	main := component{Type: "application", BOMRef: "newsmonitor", Name: info.Main.Path, Version: os.Args[2],
+		Props: []pairs{{"vcs.revision", os.Args[3]}}}
 	for _, s := range info.Settings {
 		switch s.Key {
-		case "GOOS", "GOARCH", "CGO_ENABLED", "-trimpath", "vcs.revision":
+		case "GOOS", "GOARCH", "CGO_ENABLED", "-trimpath":
 			main.Props = append(main.Props, pairs{"go:" + s.Key, s.Value})
 		}
 	}
