@@ -120,10 +120,13 @@ func (n *News) hold(fresh []int, first bool, last, now time.Time, backlog time.D
 		}
 		return
 	}
-	since := last.Add(-backlog)
-	if first {
-		since = now.Add(-backlog)
+	// Dates know the time of day only, and by it the last success may be yet to
+	// come: the clock was set back since.
+	since := last.Round(0)
+	if now := now.Round(0); first || since.After(now) {
+		since = now
 	}
+	since = since.Add(-backlog)
 	var old, undated []int
 	for _, i := range fresh {
 		switch date := dated(n.Drafts[i].Item); {

@@ -223,6 +223,12 @@ func TestFlood(t *testing.T) {
 	if n := r.read(slices.Concat(known, list(50, "2026-12-10T00:00:00Z"))...); n.Held != 0 {
 		t.Errorf("%d items held after our own downtime, want none", n.Held)
 	}
+	r = newReader(t, 72*time.Hour)
+	r.read(known...)
+	r.now = r.now.Add(-10 * 24 * time.Hour) // the first poll's clock was ahead
+	if n := r.read(slices.Concat(known, list(50, "2026-11-12T00:00:00Z"))...); n.Held != 0 {
+		t.Errorf("%d fresh items held after the clock was set back, want none", n.Held)
+	}
 }
 
 func TestGap(t *testing.T) {

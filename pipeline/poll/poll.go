@@ -337,6 +337,7 @@ func (p *Poller) load(ctx context.Context, j *job) error {
 		j.state, j.version, err = p.States.Load(ctx, j.feed.ID)
 		return err
 	})
+	j.state.anchor(p.Now())
 	j.saved, j.dirty, j.items = j.state.LastPoll, false, nil
 	return err
 }

@@ -70,6 +70,19 @@ func (r *Rhythm) mark(day int32) {
 	}
 }
 
+// until forgets what a clock that was ahead noted after now.
+func (r Rhythm) until(now time.Time) Rhythm {
+	n := len(r.Arrivals)
+	for n > 0 && r.at(n-1).After(now) {
+		n--
+	}
+	r.Arrivals = r.Arrivals[:n:n]
+	if today := int32(min(now.Unix()/86400, 1<<31-1)); r.Day > today {
+		r.Days, r.Day = r.Days>>min(int64(r.Day)-int64(today), calendarDays), today
+	}
+	return r
+}
+
 func (r Rhythm) at(i int) time.Time { return time.Unix(int64(r.Arrivals[i])*60, 0).UTC() }
 
 // last is when something last came, zero if nothing ever did.

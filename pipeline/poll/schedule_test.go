@@ -166,6 +166,38 @@ func TestSavedDistrustsAWrongClock(t *testing.T) {
 	}
 }
 
+// TestAnchor: what a clock that was ahead saved waits no longer than it was to
+// wait then, and is not dated after now.
+func TestAnchor(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ ahead, due, want time.Duration }{
+		"the same clock":     {-10 * time.Minute, time.Hour, 50 * time.Minute},
+		"seconds apart":      {30 * time.Second, time.Hour, time.Hour + 30*time.Second},
+		"20 hours ahead":     {20 * time.Hour, time.Hour, time.Hour},
+		"a month ahead":      {30 * 24 * time.Hour, time.Hour, time.Hour},
+		"3 hours behind":     {-3 * time.Hour, time.Hour, -2 * time.Hour},
+		"asked to wait long": {2 * time.Hour, 24 * time.Hour, 24 * time.Hour},
+	} {
+		saved := noon.Add(c.ahead)
+		st := State{LastPoll: saved, LastSuccess: saved, LastNew: noon.Add(-time.Hour), NextDue: saved.Add(c.due), NotBefore: saved.Add(c.due),
+			Rhythm: Rhythm{}.arrived([]time.Time{noon.Add(-time.Hour), saved})}
+		st.anchor(noon)
+		if got := st.NextDue.Sub(noon); got != c.want || !st.NotBefore.Equal(st.NextDue) {
+			t.Errorf("%s: due in %s and not before %s, want %s", name, got, st.NotBefore.Sub(noon), c.want)
+		}
+		if st.LastSuccess.After(noon.Add(clockSlack)) || st.Rhythm.last().After(noon.Add(clockSlack)) || st.Rhythm.Day > int32(noon.Unix()/86400) {
+			t.Errorf("%s: last success %s, last news %s, day %d: after now", name, st.LastSuccess, st.Rhythm.last(), st.Rhythm.Day)
+		}
+		if !st.LastNew.Equal(noon.Add(-time.Hour)) {
+			t.Errorf("%s: what lies behind us was changed: %s", name, st.LastNew)
+		}
+	}
+	var never State
+	if never.anchor(noon); !never.NextDue.IsZero() || !never.LastPoll.IsZero() {
+		t.Errorf("a state that was never saved: %+v", never)
+	}
+}
+
 func TestHeaderWishes(t *testing.T) {
 	t.Parallel()
 	const date = "Sun, 22 Nov 2026 10:00:00 GMT" // two hours behind our clock

@@ -50,6 +50,34 @@ type State struct {
 	Items map[string]Known `json:"items"` // by key: the last document's items, and for a while those it dropped
 }
 
+// clockSlack is how far the clocks of replicas may lie apart.
+const clockSlack = time.Minute
+
+// anchor ties a state that was read to our clock of now. What was saved by a
+// clock that was ahead, ours before it was set back or another replica's, lies
+// in the future: nothing waits longer than it was to wait then. After that a
+// clock that is set moves no time that we wait for.
+func (s *State) anchor(now time.Time) {
+	ahead := s.LastPoll.Sub(now)
+	if ahead < clockSlack {
+		ahead = 0
+	}
+	for _, t := range []*time.Time{&s.NextDue, &s.NotBefore} {
+		if !t.IsZero() {
+			*t = now.Add(t.Sub(now) - ahead).UTC()
+		}
+	}
+	if ahead == 0 {
+		return
+	}
+	for _, t := range []*time.Time{&s.LastPoll, &s.LastSuccess, &s.LastNew, &s.LastFull, &s.LastQuiet, &s.Since, &s.MovedSince} {
+		if t.After(now) {
+			*t = now.UTC()
+		}
+	}
+	s.Rhythm = s.Rhythm.until(now)
+}
+
 // Wish is what a document says about how often to ask.
 type Wish struct {
 	TTL       time.Duration  `json:"ttl,omitempty"`        // ns
