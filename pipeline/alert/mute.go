@@ -109,8 +109,15 @@ func (s Scope) Is() (kind, value string) {
 	return "story", s.Story
 }
 
-// Active says whether the mute is in force.
-func (m Mute) Active(now time.Time) bool { return now.Before(m.Until) }
+// muteSkew is how far the clocks of replicas may lie apart.
+const muteSkew = 5 * time.Minute
+
+// Active says whether the mute is in force. One that is yet to be made was made
+// by a clock that was ahead: until its end it would last for longer than anybody
+// asked for.
+func (m Mute) Active(now time.Time) bool {
+	return now.Before(m.Until) && !m.At.After(now.Add(muteSkew))
+}
 
 // holds says whether the mute is about an alert. A muted rule holds an alert
 // back only if no other rule calls for it.

@@ -76,3 +76,23 @@ func TestMuteHolds(t *testing.T) {
 		}
 	}
 }
+
+// TestMuteActive: a mute lasts no longer than was asked for, whatever clock made
+// it.
+func TestMuteActive(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		at, until time.Duration
+		want      bool
+	}{
+		"in force":                    {-time.Hour, time.Hour, true},
+		"over":                        {-2 * time.Hour, -time.Hour, false},
+		"made by a clock a bit ahead": {time.Minute, time.Hour, true},
+		"made by a clock days ahead":  {3 * 24 * time.Hour, 3*24*time.Hour + time.Hour, false},
+	} {
+		if got := (Mute{At: now.Add(tc.at), Until: now.Add(tc.until)}).Active(now); got != tc.want {
+			t.Errorf("%s: %t, want %t", name, got, tc.want)
+		}
+	}
+}

@@ -233,6 +233,50 @@ func randomDays(r *rand.Rand) (items []feed.Item) {
 	return items
 }
 
+// TestStoryClock: items that were fetched by a clock that jumps are raised once
+// each, a story that is told again within its time by that clock is folded, and
+// a restart groups the same.
+func TestStoryClock(t *testing.T) {
+	t.Parallel()
+	const day = 24
+	names := []string{"Yuri Andrienko of Muleshoe", "Hossein Karimi of Kostrzyn", "Zhang Jianguo of Rotterdam", "Park Hyok of Viasat", "Denis Zavialov of Langen",
+		"Liu Xiaoyu of Trieste", "Tomas Oberg of Haugesund", "Maria Quiroga of Callao"}
+	item := func(i int, feedID, tier string, hours float64) feed.Item {
+		it := storyItem(i, feedID, tier, "US", hours, "x:high")
+		it.Title, it.Content = "Charges against "+names[i], "Prosecutors said that "+names[i]+" broke into a network there."
+		return it
+	}
+	var items []feed.Item
+	for i, hours := range []float64{0, 3 * day, 3*day - 5, 30 * day, -5, 0, 400 * day, 1} {
+		items = append(items, item(i, "a", "authoritative", hours))
+	}
+	again := item(1, "b", "non-authoritative", 3*day-5) // the second item's news, by a clock that went back
+	again.Key = fmt.Sprintf("%032d", 100)
+	items = slices.Insert(items, 3, again)
+	once := &archive{}
+	if err := storyRaiser(&list{items: items}, once).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	raised, folded := map[string]int{}, []string{}
+	for _, st := range once.events {
+		if st.Folded {
+			folded = append(folded, st.Event.Data.Item.Key)
+			continue
+		}
+		raised[st.Event.Data.Item.Key]++
+	}
+	if len(raised) != 8 || len(once.events) != 9 || !slices.Equal(folded, []string{again.Key}) {
+		t.Errorf("raised %v, folded %v; want each item once, and the one that repeats the second folded", raised, folded)
+	}
+	parts, all := &archive{}, &list{items: items}
+	for parts.fail = 2; storyRaiser(all, parts).Run(t.Context()) != nil; {
+		parts.fail = 2 // each process raises one
+	}
+	if got, want := parts.told(), once.told(); !slices.Equal(got, want) {
+		t.Errorf("with restarts:\n%q\nwant\n%q", got, want)
+	}
+}
+
 // TestStoryAgain: the same items give the same events, in one go, with
 // restarts and lost answers at any moment, and from far back.
 func TestStoryAgain(t *testing.T) {
