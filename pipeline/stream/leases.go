@@ -41,7 +41,8 @@ type Leases struct {
 	TTL    time.Duration             // of a key; tests make it short
 	Settle func(ctx context.Context) // returns when the work on shards that were taken away has ended; may be nil
 
-	s *Store
+	s     *Store
+	sweep time.Duration // unseen for so long and for twice the TTL, a lease is nobody's
 
 	mu   sync.Mutex // guards what follows
 	own  map[int]*lease
@@ -57,6 +58,7 @@ type Leases struct {
 	warned   bool
 	made     time.Time         // the bucket that we know
 	lately   time.Time         // when the watch last showed us something
+	seen     map[string]sight  // of each key that is there
 	configs  map[string]string // of each process, by id
 	apart    apart
 }
@@ -67,9 +69,15 @@ type lease struct {
 	leaving  bool      // no longer worked on, to be handed over
 }
 
+// sight is when the watch showed us a key's last revision, by our own clock.
+type sight struct {
+	revision uint64
+	at       time.Time
+}
+
 // Leases of this process. It holds nothing before Run.
 func (s *Store) Leases() *Leases {
-	return &Leases{TTL: leaseTTL, s: s, own: map[int]*lease{}}
+	return &Leases{TTL: leaseTTL, sweep: 2 * leaseTTL, s: s, own: map[int]*lease{}}
 }
 
 // Held are the shards that are ours now.
@@ -170,6 +178,7 @@ func (l *Leases) session(ctx context.Context, tell func()) error {
 	}
 	defer func() { _ = watch.Stop() }()
 	l.nodes, l.holders, l.configs, l.lately = map[string]bool{}, map[int]string{}, map[string]string{}, time.Now()
+	l.seen = map[string]sight{}
 	settled := make(chan []int, 1)
 	var settlers sync.WaitGroup
 	defer settlers.Wait()
@@ -215,6 +224,7 @@ func (l *Leases) session(ctx context.Context, tell func()) error {
 			if time.Since(l.lately) > 2*l.TTL {
 				return errStale // our own renewals should have been seen
 			}
+			l.freeDead(ctx)
 			if err := l.renewAll(ctx); err != nil {
 				return err
 			}
@@ -272,6 +282,11 @@ func (l *Leases) resume() bool {
 func (l *Leases) note(e jetstream.KeyValueEntry) bool {
 	l.lately = time.Now()
 	put := e.Operation() == jetstream.KeyValuePut
+	if put {
+		l.seen[e.Key()] = sight{e.Revision(), l.lately}
+	} else {
+		delete(l.seen, e.Key())
+	}
 	if id, ok := strings.CutPrefix(e.Key(), "node."); ok {
 		known := l.nodes[id]
 		l.hear(id, e)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
@@ -310,6 +311,37 @@ func TestLeasesForgotten(t *testing.T) {
 		}
 	}
 	r.wait(map[string]int{"a": 32, "b": 32})
+}
+
+// TestLeasesOutlive: a lease that the server does not end in time, as its clock
+// was set back by an hour, is freed when nobody has renewed it; those that are
+// renewed stay.
+func TestLeasesOutlive(t *testing.T) {
+	t.Parallel()
+	x := startExternal(t)
+	r := &registry{t: t, held: map[string][]int{}, wake: make(chan struct{}, 1)}
+	a := startReplica(t, x.ns.ClientURL(), "a", r)
+	r.wait(map[string]int{"a": 64})
+	a.stop()
+	for key, value := range map[string]string{"node.dead": "{}", "s.5": "dead", "s.6": "dead"} {
+		if _, err := a.leaseBucket().Create(t.Context(), key, []byte(value), jetstream.KeyTTL(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"b", "c"} {
+		o := options(t)
+		o.URL, o.Owner, o.Manage, o.Registry = x.ns.ClientURL(), id, true, prometheus.NewRegistry()
+		l := open(t, o).Leases()
+		l.TTL, l.sweep = testTTL, 0
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- l.Run(ctx, r.changed(id)) }()
+		t.Cleanup(func() { cancel(); <-done })
+	}
+	r.wait(map[string]int{"b": 32, "c": 32})
+	if nodes, err := a.Nodes(t.Context()); err != nil || len(nodes) != 2 {
+		t.Errorf("nodes %v, %v; want the two that live", nodes, err)
+	}
 }
 
 // TestLeasesSettle: what is handed over is not free before the work on it has
