@@ -58,6 +58,7 @@ type column struct {
 	titles  []string
 	served  int // of titles
 	answers int
+	askers  map[string]int // answers by the User-Agent that asked
 }
 
 func newPress(t *testing.T, hosts int) *press {
@@ -69,12 +70,12 @@ func newPress(t *testing.T, hosts int) *press {
 	var list strings.Builder
 	list.WriteString("feeds:\n")
 	for i := range hosts {
-		c := &column{id: fmt.Sprint("f", i)}
+		c := &column{id: fmt.Sprint("f", i), askers: map[string]int{}}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.7.%d:0", i+1))
 		if err != nil {
 			t.Fatal(err)
 		}
-		srv := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { w.serve(rw, c) })}}
+		srv := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.serve(rw, c, r.UserAgent()) })}}
 		srv.Start()
 		t.Cleanup(srv.Close)
 		c.url = srv.URL + "/f.xml"
@@ -96,7 +97,7 @@ func (w *press) rules(t *testing.T) {
   tests: [{fires: true, title: Sanctions}, {fires: false, title: Talks}]}]}`)
 }
 
-func (w *press) serve(rw http.ResponseWriter, c *column) {
+func (w *press) serve(rw http.ResponseWriter, c *column, asker string) {
 	w.mu.Lock()
 	newest := c.items
 	if w.window > 0 {
@@ -111,6 +112,7 @@ func (w *press) serve(rw http.ResponseWriter, c *column) {
 	w.mu.Lock()
 	c.served = max(c.served, n)
 	c.answers++
+	c.askers[asker]++
 	w.mu.Unlock()
 	select {
 	case w.asked <- struct{}{}:
@@ -182,7 +184,11 @@ type ward struct {
 }
 
 func (w *press) supervise(t *testing.T, args ...string) *ward {
-	d := &ward{p: w.run(t, args...)}
+	return supervise(t, func() *process { return w.run(t, args...) })
+}
+
+func supervise(t *testing.T, start func() *process) *ward {
+	d := &ward{p: start()}
 	var done sync.WaitGroup
 	done.Go(func() {
 		for {
@@ -195,7 +201,7 @@ func (w *press) supervise(t *testing.T, args ...string) *ward {
 				d.mu.Unlock()
 				return
 			}
-			d.p = w.run(t, args...)
+			d.p = start()
 			d.mu.Unlock()
 		}
 	})
@@ -460,6 +466,12 @@ func (w *press) replicas(t *testing.T, urls string, rounds int, also func(round 
 	for range 3 {
 		ds = append(ds, w.supervise(t, args...))
 	}
+	w.batter(t, ds, rounds, also)
+}
+
+// batter kills or stops one of the replicas each round.
+func (w *press) batter(t *testing.T, ds []*ward, rounds int, also func(round int)) {
+	t.Helper()
 	for round := range rounds {
 		w.add(2)
 		w.moment(t, 100*time.Millisecond)

@@ -34,8 +34,14 @@ func startProcess(t *testing.T, dir string, args ...string) *process {
 
 func startProgram(t *testing.T, program, dir string, args ...string) *process {
 	t.Helper()
-	p := &process{exec.Command(program, args...), make(chan string, 10000)}
-	p.Dir = dir
+	cmd := exec.Command(program, args...)
+	cmd.Dir = dir
+	return start(t, cmd)
+}
+
+func start(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd, make(chan string, 10000)}
 	out, err := p.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"net"
@@ -77,10 +78,11 @@ func serveNATS(so *natsserver.Options) {
 
 // natsServer is a running natsd.
 type natsServer struct {
-	args []string
-	env  []string
-	addr string
-	cmd  *exec.Cmd
+	program string // "": nats-server
+	args    []string
+	env     []string
+	addr    string
+	cmd     *exec.Cmd
 }
 
 func (s *natsServer) url() string { return "nats://" + s.addr }
@@ -92,7 +94,7 @@ func (s *natsServer) start(t *testing.T) {
 	if s.addr != "" && args[0] != "-c" {
 		args = append(args[:len(args):len(args)], "-addr", s.addr)
 	}
-	s.cmd = exec.Command("nats-server", args...)
+	s.cmd = exec.Command(cmp.Or(s.program, "nats-server"), args...)
 	s.cmd.Stderr, s.cmd.Env = os.Stderr, append(os.Environ(), s.env...)
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

@@ -230,7 +230,7 @@ func (m *moody) answer(rw http.ResponseWriter, r *http.Request, c *column, i int
 			rw.WriteHeader(http.StatusNotModified)
 			return
 		}
-		m.serve(rw, c)
+		m.serve(rw, c, "")
 		return
 	}
 	m.mu.Lock()
