@@ -4,19 +4,21 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"newsmonitor/pipeline"
 	"newsmonitor/pipeline/feed"
-	"newsmonitor/pipeline/poll"
+	"newsmonitor/pipeline/problem"
 	"newsmonitor/pipeline/rule"
-	"newsmonitor/pipeline/stream"
+	"newsmonitor/pipeline/web"
 )
 
 // doctorCmd looks at all that an operator would look at by hand. It takes the
@@ -70,9 +72,13 @@ func (c *doctorCmd) Run(ctx context.Context, t terminal) error {
 	if config != nil && config.Rules != nil {
 		tell(examineCost(config.Rules))
 	}
-	running := livez("http://"+s.HTTP)(ctx) == nil
+	for _, f := range examineSecrets(s) {
+		tell(f)
+	}
+	daemon, running := examineDaemon(ctx, s.HTTP)
+	tell(daemon)
 	if s.NATS == "" {
-		tell(examineFolder(s.Data, running))
+		tell(examineFolder(s.Data))
 		tell(examineDisk(s.Data, s.MaxStore))
 	} else {
 		tell(examineNATS(ctx, s))
@@ -98,10 +104,22 @@ func (c *doctorCmd) Run(ctx context.Context, t terminal) error {
 }
 
 func examineFiles(f pipeline.Files) (*pipeline.Config, finding) {
+	const all = "monitor check shows all problems with their places"
 	config, err := f.Load(nil)
 	if err != nil {
-		lines := strings.SplitN(err.Error(), "\n", 2)
-		return config, finding{"files", wrong, lines[0], "monitor check shows all problems with their places"}
+		var l problem.List
+		if !errors.As(err, &l) || len(l.Errors()) == 0 {
+			return config, finding{"files", wrong, err.Error(), all}
+		}
+		l = l.Errors()
+		out := finding{"files", wrong, strings.SplitN(l[0].String(), "\n", 2)[0], cmp.Or(strings.SplitN(l[0].Hint, "\n", 2)[0], all)}
+		if len(l) > 1 {
+			out.Text += fmt.Sprintf(", and %d problems more", len(l)-1)
+			if out.Hint != all {
+				out.Hint += "; " + all
+			}
+		}
+		return config, out
 	}
 	out := finding{Check: "files", Verdict: fine, Text: config.Summary()}
 	if n := len(config.Problems); n > 0 {
@@ -111,7 +129,8 @@ func examineFiles(f pipeline.Files) (*pipeline.Config, finding) {
 	return config, out
 }
 
-// examineCost matches an ordinary item as often as it takes to tell.
+// examineCost matches an ordinary item as often as it takes to tell, and names
+// the dearest rule where one is dear.
 func examineCost(set *rule.Set) finding {
 	it := feed.Item{Title: "Ministry comments on talks with neighbours about trade and security",
 		Content: strings.Repeat("The spokesman said that both sides would meet again before the end of the year. ", 60), Language: "en"}
@@ -122,14 +141,31 @@ func examineCost(set *rule.Set) finding {
 		set.Match(it)
 	}
 	took := time.Since(start) / times
+	var dearest rule.Rule
+	for _, r := range set.Rules() {
+		if r.Price.Cost > dearest.Price.Cost {
+			dearest = r
+		}
+	}
+	return judgeCost(took, dearest)
+}
+
+func judgeCost(took time.Duration, dearest rule.Rule) finding {
 	f := finding{"rules", fine, fmt.Sprintf("an item of 5 KB is matched in %s", took.Round(10*time.Microsecond)), ""}
-	if took > 50*time.Millisecond {
-		f.Verdict, f.Hint = warning, "monitor rules cost names the rules that take the time"
+	if dearest.ID != "" {
+		f.Text += fmt.Sprintf("; the dearest rule, %s, takes %s steps an item", dearest.ID, rule.Figure(dearest.Price.Cost))
+	}
+	if took > 20*time.Millisecond || dearest.Price.Cost > dearSteps {
+		f.Verdict, f.Hint = warning, "monitor rules cost shows what each rule waits for; a rarer word that an item must hold makes it cheap"
 	}
 	return f
 }
 
-func examineFolder(dir string, running bool) finding {
+// dearSteps is what a rule takes that costs about twice as much as the dearest of
+// ours: slow_ok let it through.
+const dearSteps = 50
+
+func examineFolder(dir string) finding {
 	info, err := os.Stat(dir)
 	switch {
 	case os.IsNotExist(err):
@@ -146,11 +182,29 @@ func examineFolder(dir string, running bool) finding {
 	if err := writable(dir); err != nil {
 		return finding{"folder", wrong, fmt.Sprintf("%s cannot be written: %v", dir, err), "chown it to the user that runs the daemon"}
 	}
-	f := finding{"folder", fine, dir + " can be written", ""}
-	if running {
-		f.Text += "; a daemon runs here"
+	// What a start as root left behind is root's, and stops the next one.
+	foreign, first := 0, ""
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			var f *os.File
+			if f, err = os.OpenFile(path, os.O_RDWR, 0); err == nil {
+				_ = f.Close()
+			}
+		}
+		if err != nil {
+			if foreign++; first == "" {
+				first = err.Error()
+			}
+			if d != nil && d.IsDir() {
+				return filepath.SkipDir
+			}
+		}
+		return nil
+	})
+	if foreign > 0 {
+		return finding{"folder", wrong, fmt.Sprintf("%d files in %s cannot be written: %s", foreign, dir, first), "chown -R it to the user that runs the daemon; perhaps it was started as another once"}
 	}
-	return f
+	return finding{"folder", fine, dir + " can be written", ""}
 }
 
 func writable(dir string) error {
@@ -196,39 +250,21 @@ func examineDisk(dir string, most int64) finding {
 	return f
 }
 
-func examineNATS(ctx context.Context, s pipeline.Settings) finding {
-	e, err := stream.Examine(ctx, stream.Options{URL: s.NATS, Creds: s.NATSCreds, Prefix: s.Prefix})
-	if err != nil {
-		return finding{"nats", wrong, err.Error(), "see --nats, --nats-creds, and monitor nats config for the administrator"}
-	}
-	f := finding{"nats", fine, fmt.Sprintf("nats-server %s, round trip %s, the account uses %s", e.Server, e.RoundTrip.Round(10*time.Microsecond), bytesText(e.Used)), ""}
-	if e.Limit > 0 {
-		f.Text += " of " + bytesText(uint64(e.Limit))
-	}
-	switch {
-	case e.Level < 1:
-		f.Verdict, f.Hint = wrong, "nats-server 2.11 or newer is needed"
-	case e.MaxSize < 1<<20:
-		f.Verdict, f.Hint = wrong, fmt.Sprintf("it takes messages up to %s: max_payload of 1 MB is needed", bytesText(uint64(e.MaxSize)))
-	case len(e.Missing) > 0 && !s.NATSManage:
-		f.Verdict, f.Hint = wrong, strings.Join(e.Missing, ", ")+" missing: the administrator makes them by monitor nats config"
-	case e.Limit > 0 && e.Limit < s.MaxStore:
-		f.Verdict, f.Hint = warning, "the account may keep less than --max-store: its own limit then refuses what is new"
-	}
-	return f
-}
-
 func examineListener(name, addr string, running, guarded bool, open string) finding {
 	if addr == "off" {
 		return finding{name, fine, "does not listen", ""}
 	}
-	f := finding{name, fine, addr + " is free", ""}
+	f, flag := finding{name, fine, addr + " is free", ""}, map[string]string{"http": "http", "nats": "nats-listen"}[name]
 	if l, err := net.Listen("tcp", addr); err == nil {
 		_ = l.Close()
 	} else if running {
 		f.Text = addr + " is the running daemon's"
 	} else {
-		return finding{name, wrong, fmt.Sprintf("%s cannot be had: %v", addr, err), "another program listens there, or it is no address of this machine: give another --" + map[string]string{"http": "http", "nats": "nats-listen"}[name]}
+		f = finding{name, wrong, fmt.Sprintf("%s cannot be had: %v", addr, err), "it is no address of this machine, or none that this user may take: give another --" + flag}
+		if errors.Is(err, syscall.EADDRINUSE) {
+			f.Hint = "another program listens there (ss -ltnp names it): stop it, or give another --" + flag
+		}
+		return f
 	}
 	host, _, _ := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && !guarded {
@@ -237,84 +273,44 @@ func examineListener(name, addr string, running, guarded bool, open string) find
 	return f
 }
 
-// examineFeeds asks some feeds, each on another host, as the daemon would.
-func examineFeeds(ctx context.Context, o poll.Options, feeds []feed.Feed, n int) (finding, []time.Duration) {
-	hosts := map[string]bool{}
-	var sample []feed.Feed
-	for _, i := range rand.Perm(len(feeds)) {
-		f := feeds[i]
-		if h := poll.HostOf(f.URL); f.Disabled == "" && !hosts[h] && len(sample) < n {
-			hosts[h] = true
-			sample = append(sample, f)
+// examineSecrets looks at the files that hold secrets and are named by flags;
+// those that the file of destinations names are among the problems of files.
+func examineSecrets(s pipeline.Settings) []finding {
+	var out []finding
+	for _, f := range []struct {
+		check, file string
+		usable      func(file string) error
+	}{
+		{"tokens", s.HTTPTokenFile, web.CheckTokens},
+		{"nats-creds", s.NATSCreds, legible},
+		{"nats-users", s.NATSUsers, legible},
+		{"nats-key", s.NATSKey, legible},
+	} {
+		if f.file == "" {
+			continue
 		}
-	}
-	if len(sample) == 0 {
-		return finding{"feeds", warning, "no feed is watched", "monitor feeds list names the reasons"}, nil
-	}
-	o.Timeout = min(o.Timeout, 15*time.Second)
-	fetcher := poll.NewFetcher(o)
-	type answer struct {
-		feed string
-		err  error
-		off  time.Duration
-		told bool
-	}
-	answers := make(chan answer)
-	for _, f := range sample {
-		go func() {
-			a, err := fetcher.Fetch(ctx, poll.Request{Feed: f})
-			out := answer{feed: f.ID, err: err}
-			if err == nil {
-				_, err = feed.Parse(a.Document(f))
-				out.err = err
-				out.off, out.told = a.Fetched.Sub(a.Date), !a.Date.IsZero()
+		verdict := finding{f.check, fine, f.file + " can be used", ""}
+		if err := f.usable(f.file); err != nil {
+			verdict.Verdict, verdict.Text, verdict.Hint = wrong, err.Error(), "without it the daemon does not start"
+			switch {
+			case errors.Is(err, os.ErrPermission):
+				verdict.Hint = "let the user that runs the daemon read it: chown, chmod 600"
+			case errors.Is(err, os.ErrNotExist):
+				verdict.Hint = "make it, or leave its flag out"
 			}
-			answers <- out
-		}()
-	}
-	var bad []string
-	var off []time.Duration
-	for range sample {
-		a := <-answers
-		if a.err != nil {
-			bad = append(bad, fmt.Sprintf("%s: %v", a.feed, a.err))
+		} else if info, err := os.Stat(f.file); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0 {
+			verdict.Verdict, verdict.Text = warning, fmt.Sprintf("%s has mode %04o: everybody on this machine may read the secret", f.file, info.Mode().Perm())
+			verdict.Hint = "chmod 600 " + f.file
 		}
-		if a.told {
-			off = append(off, a.off)
-		}
+		out = append(out, verdict)
 	}
-	f := finding{"feeds", fine, fmt.Sprintf("%d of %d asked answered", len(sample)-len(bad), len(sample)), ""}
-	switch {
-	case len(bad) == len(sample):
-		f.Verdict, f.Hint = wrong, "none answers: look at the network, the name server and HTTPS_PROXY; for feeds of your own network give --allow-net"
-	case len(bad) > 0:
-		f.Verdict, f.Hint = warning, "one that fails is ordinary; monitor feeds list says what to do"
-	}
-	if len(bad) > 0 {
-		f.Text += "; " + bad[0]
-	}
-	return f, off
+	return out
 }
 
-// examineClock compares with what most servers say; one may be wrong itself.
-func examineClock(now time.Time, off []time.Duration) finding {
-	f := finding{"clock", fine, now.UTC().Format(time.RFC3339), ""}
-	if now.Year() < 2026 {
-		return finding{"clock", wrong, f.Text + " is before this program was made", "set the clock, and let it be kept (systemd-timesyncd, chrony)"}
+func legible(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
 	}
-	if len(off) == 0 {
-		f.Text += "; nobody could be asked whether that is right"
-		return f
-	}
-	far := 0
-	for _, d := range off {
-		if d.Abs() > 30*time.Second {
-			far++
-		}
-	}
-	if 2*far > len(off) {
-		return finding{"clock", wrong, fmt.Sprintf("%s is %s from what servers say", f.Text, off[0].Round(time.Second)), "set the clock, and let it be kept (systemd-timesyncd, chrony): dates and certificates are judged by it"}
-	}
-	f.Text += fmt.Sprintf(", as %d servers say", len(off))
-	return f
+	return f.Close()
 }

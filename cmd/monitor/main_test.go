@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// serve starts a publisher on loopback and sets $URL: files of the script's
+// serve starts a publisher on loopback and sets $URL and $HOST: files of the script's
 // folder, /endless that never ends, /empty, and /hang/up that cuts the line.
 func serve(ts *testscript.TestScript, _ bool, _ []string) {
 	mux := http.NewServeMux()
@@ -51,6 +51,7 @@ func serve(ts *testscript.TestScript, _ bool, _ []string) {
 	s := httptest.NewServer(mux)
 	ts.Defer(s.Close)
 	ts.Setenv("URL", s.URL)
+	ts.Setenv("HOST", s.Listener.Addr().String())
 }
 
 // occupy takes a port and sets $TAKEN to its address.

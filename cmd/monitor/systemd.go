@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -86,6 +87,10 @@ func livez(page string) func(context.Context) error {
 		if err != nil {
 			return err
 		}
-		return resp.Body.Close()
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s/livez answers with status %d", page, resp.StatusCode)
+		}
+		return nil
 	}
 }

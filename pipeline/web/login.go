@@ -51,6 +51,12 @@ func newTokens(file string, log *slog.Logger) (*tokens, error) {
 	return t, nil
 }
 
+// CheckTokens says what is wrong with a file of tokens.
+func CheckTokens(file string) error {
+	_, err := newTokens(file, slog.New(slog.DiscardHandler))
+	return err
+}
+
 func (t *tokens) load() error {
 	fi, err := os.Stat(t.file)
 	if err != nil {
