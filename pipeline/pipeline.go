@@ -67,8 +67,9 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (_ *Monitor, err er
 	if m.store, err = stream.Open(ctx, s.store(log, m.registry)); err != nil {
 		return nil, err
 	}
+	ahead := &early{config: m.config.Load}
 	m.poller, err = poll.New(poll.Config{
-		Options: s.Poll, States: m.store.Feeds(), Inbox: m.store.Items(), Parse: feed.Parse,
+		Options: s.Poll, States: m.store.Feeds(), Inbox: inbox{m.store.Items(), ahead}, Parse: feed.Parse,
 		Announce: func(ctx context.Context, e poll.Event) { m.store.Announce(ctx, s.Instance, e) },
 		May:      m.share.may, Panicked: m.panicked, Log: log, Registerer: m.registry,
 	})
@@ -77,7 +78,7 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (_ *Monitor, err er
 	}
 	m.desk = m.store.Desk(s.Instance)
 	m.raiser = &alert.Raiser{
-		Items: m.store.Items(), Outbox: m.store.Alerts(), Match: m.match, Mutes: m.mutes,
+		Items: m.store.Items(), Outbox: m.store.Alerts(), Match: m.match, Early: ahead.take, Mutes: m.mutes,
 		Instance: s.Instance, Now: time.Now, Log: log, Metrics: alert.NewMetrics(m.registry),
 	}
 	m.today = alert.NewToday(m.store.Alerts(), m.budgets, time.Now, m.registry)

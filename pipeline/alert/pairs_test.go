@@ -82,7 +82,7 @@ func sameStory(t *testing.T, p pair) bool {
 	first.voice = voiceOf(a.Source, nil)
 	first.voice.raised = uint8(rule.Medium.Rank()) + 1
 	x.note(Head{Channel: "c", Feed: a.Feed, ID: "id", Story: "id", Item: a.Key, Sketch: first.encode()})
-	return x.place(b, []string{"c"}).story == "id"
+	return x.place(b, look(b), []string{"c"}).story == "id"
 }
 
 // TestPairs measures how well stories are told apart, on labelled pairs.

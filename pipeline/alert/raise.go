@@ -50,6 +50,7 @@ type Raiser struct {
 	Items    Items
 	Outbox   Outbox
 	Match    func(feed.Item) rule.Result           // by the rules of the moment: one whole set an item, so that a reload is never half seen
+	Early    func(feed.Item) (Judged, bool)        // what was judged by the same rules while the item was being stored; may be nil
 	Mutes    func(context.Context) ([]Mute, error) // the desk's, of the moment; nil: none, as in a replay
 	Instance string                                // the deployment's name, in the events' source
 	Now      func() time.Time                      // for the events' time only; decisions never look at it
@@ -70,10 +71,9 @@ func (r *Raiser) raise(ctx context.Context, it feed.Item) error {
 	if it.Feed == Canary {
 		return r.canary(ctx, it)
 	}
-	start := time.Now()
-	result := r.Match(it)
-	r.Metrics.matched(result, time.Since(start))
-
+	judged := r.judge(it)
+	result := judged.result
+	r.Metrics.matched(result, judged.took)
 	if len(result.Channels) == 0 {
 		return nil
 	}
@@ -88,7 +88,7 @@ func (r *Raiser) raise(ctx context.Context, it feed.Item) error {
 	for _, h := range result.Channels {
 		channels = append(channels, h.Channel)
 	}
-	c := &candidate{it, result, channels, r.stories.place(it, channels)}
+	c := &candidate{it, result, channels, r.stories.place(it, judged.look, channels), judged.First}
 	for _, h := range result.Channels {
 		if err := r.raiseOne(ctx, c, h); err != nil {
 			return fmt.Errorf("raise %s for item %s of feed %s: %w", h.Channel, it.Key, it.Feed, err)
@@ -103,16 +103,20 @@ type candidate struct {
 	result   rule.Result
 	channels []string // strongest first
 	placed   placed
+	first    bool // no alert of it should be there
 }
 
 func (r *Raiser) raiseOne(ctx context.Context, c *candidate, h rule.Hit) error {
 	id := ID(h.Channel, c.it.Key)
-	for {
+	for first := c.first; ; first = false {
 		// The alert's own past comes before story and mute: a repeat after a
 		// crash decides the same, even when mutes or rules changed meanwhile.
-		last, err := r.Outbox.Last(ctx, h.Channel, c.it.Feed, id)
-		if err != nil {
-			return err
+		var last Stored
+		if !first {
+			var err error
+			if last, err = r.Outbox.Last(ctx, h.Channel, c.it.Feed, id); err != nil {
+				return err
+			}
 		}
 		if !more(last, c.it, h.Severity) {
 			r.stories.recall(c, last)

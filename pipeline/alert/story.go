@@ -87,8 +87,8 @@ type placed struct {
 
 // place finds an item's story among those of its channels. An item stays in
 // the story that it has.
-func (x *stories) place(it feed.Item, channels []string) placed {
-	p := placed{look: look(it), item: it.Feed + "/" + it.Key}
+func (x *stories) place(it feed.Item, seen looked, channels []string) placed {
+	p := placed{look: seen, item: it.Feed + "/" + it.Key}
 	p.look.voice = voiceOf(it.Source, nil)
 	if c := x.byItem[p.item]; c != nil && x.open(c, p.look.fetched) {
 		p.story = c.story

@@ -4,7 +4,10 @@
 // never asks a server, never stores anything and never decides what is new.
 package feed
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ParserVersion goes into items and poll state. Raise it when the same bytes
 // give other texts than before, so that the first poll after an upgrade only
@@ -95,6 +98,17 @@ type Item struct {
 	Cut        []string  `json:"cut"`                // fields that were longer than we keep
 	Parser     int       `json:"parser,omitempty"`   // ParserVersion that made it
 	Source     Source    `json:"source"`             //
+}
+
+// Equal tells whether two items are the same in every field.
+func (it Item) Equal(x Item) bool {
+	s, t := it.Source, x.Source
+	return it.Feed == x.Feed && it.Key == x.Key && it.Revision == x.Revision && it.GUID == x.GUID && it.Link == x.Link &&
+		it.Title == x.Title && it.Summary == x.Summary && it.Content == x.Content && slices.Equal(it.Authors, x.Authors) &&
+		slices.Equal(it.Categories, x.Categories) && it.Language == x.Language && it.Published.Equal(x.Published) &&
+		it.Updated.Equal(x.Updated) && it.Quality == x.Quality && it.Fetched.Equal(x.Fetched) && it.Held == x.Held &&
+		it.Backlog == x.Backlog && slices.Equal(it.Cut, x.Cut) && it.Parser == x.Parser &&
+		s.ID == t.ID && s.Title == t.Title && s.Kind == t.Kind && s.Tier == t.Tier && s.Country == t.Country && slices.Equal(s.Tags, t.Tags)
 }
 
 // Document is a feed's body as it came, after content decoding.
