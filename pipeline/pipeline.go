@@ -45,6 +45,10 @@ type Monitor struct {
 	share  share
 }
 
+// entryMemory is how many bytes of entries are remembered so that they need not
+// be read again: those of some two hundred documents.
+const entryMemory = 4 << 20
+
 // Open loads the files, opens the store and binds the listeners. Whoever opens
 // a Monitor closes it.
 func Open(ctx context.Context, s Settings, log *slog.Logger) (_ *Monitor, err error) {
@@ -69,7 +73,7 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (_ *Monitor, err er
 	}
 	ahead := &early{config: m.config.Load}
 	m.poller, err = poll.New(poll.Config{
-		Options: s.Poll, States: m.store.Feeds(), Inbox: inbox{m.store.Items(), ahead}, Parse: feed.Parse,
+		Options: s.Poll, States: m.store.Feeds(), Inbox: inbox{m.store.Items(), ahead}, Parse: feed.NewMemory(entryMemory).Parse,
 		Announce: func(ctx context.Context, e poll.Event) { m.store.Announce(ctx, s.Instance, e) },
 		May:      m.share.may, Panicked: m.panicked, Log: log, Registerer: m.registry,
 	})

@@ -20,6 +20,7 @@ func (r *reader) atom(f *atom.Feed, m mended) {
 			own = append(own, or(a.Name, a.Email))
 		}
 	}
+	r.authors = strings.Join(own, "\x00")
 	for _, e := range f.Entries {
 		if e == nil {
 			continue

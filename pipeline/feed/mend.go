@@ -28,7 +28,11 @@ type mended struct {
 	items    int      // items that stand in xml
 	repairs  []string // what had to be done
 	texts    []string // long texts; xml holds references to them
+	parts    []part   // the items
 }
+
+// part is where an item stands in mended.xml, and its texts in mended.texts.
+type part struct{ from, to, textFrom, textTo int }
 
 // held begins a reference to a long text. gofeed copies every text several
 // times; so it sees only the structure, and long texts go past it.

@@ -111,6 +111,7 @@ func (m *mender) closeItem() {
 	}
 	m.m.items++
 	m.out = append(append(append(m.out, '<', '/'), m.itemName()...), '>')
+	m.m.parts = append(m.m.parts, part{m.itemAt, len(m.out), m.itemTexts, len(m.m.texts)})
 }
 
 // own writes a field of ours.

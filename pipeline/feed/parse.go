@@ -42,6 +42,16 @@ func (e *ParseError) Error() string {
 // what another says word for word, are left out for a feed of the catalogue and
 // shown to whoever only reads a document.
 func Parse(doc Document) (*Parsed, error) {
+	r, err := gather(doc, nil)
+	if err != nil {
+		return nil, err
+	}
+	p, _ := r.finish()
+	return p, nil
+}
+
+// gather reads all that stands in a document, as it stands there.
+func gather(doc Document, m *Memory) (*reader, error) {
 	if len(bytes.TrimSpace(doc.Body)) == 0 {
 		return nil, &ParseError{Reason: Empty, Detail: "the document is empty"}
 	}
@@ -51,7 +61,8 @@ func Parse(doc Document) (*Parsed, error) {
 		return nil, &ParseError{Reason: Empty, Detail: "the document is empty"}
 	}
 	doc.URL = location(doc)
-	r := reader{doc: doc, repairs: d.repairs}
+	r := &reader{doc: doc, repairs: d.repairs}
+	r.memory = m
 	var err error
 	switch body[0] {
 	case '{', '[':
@@ -62,7 +73,7 @@ func Parse(doc Document) (*Parsed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.finish(), nil
+	return r, nil
 }
 
 // reader gathers what a document holds, in the form of its format; finish
@@ -76,6 +87,9 @@ type reader struct {
 	link    string // of the channel
 
 	declared string // language that the document itself names
+	authors  string // of an Atom feed, for entries without
+
+	recollection
 }
 
 // draft is an item on its way: texts as served.
@@ -113,24 +127,26 @@ func (r *reader) xml(body string) error {
 		return &ParseError{Reason: BadMarkup, Detail: "the document ends before its first item does"}
 	}
 	var items int
+	xml := r.recall(&m)
 	if m.atom {
-		f, err := (&atom.Parser{}).Parse(bytes.NewReader(m.xml))
+		f, err := (&atom.Parser{}).Parse(bytes.NewReader(xml))
 		if err != nil {
 			return &ParseError{Reason: BadMarkup, Detail: "the document cannot be read as Atom"}
 		}
 		r.atom(f, m)
 		items = len(f.Entries)
 	} else {
-		f, err := (&rss.Parser{}).Parse(bytes.NewReader(m.xml))
+		f, err := (&rss.Parser{}).Parse(bytes.NewReader(xml))
 		if err != nil {
 			return &ParseError{Reason: BadMarkup, Detail: "the document cannot be read as RSS"}
 		}
 		r.rss(f, m)
 		items = len(f.Items)
 	}
-	if items != m.items {
+	if items+r.recalled != m.items {
 		r.repair("items_lost")
 	}
+	r.join(len(m.parts))
 	return nil
 }
 
@@ -196,8 +212,9 @@ func excerpt(s string) string {
 	return b.String()
 }
 
-// finish makes items of drafts.
-func (r *reader) finish() *Parsed {
+// finish makes items of drafts. It is not ok when entries that are remembered
+// mean something else in this document.
+func (r *reader) finish() (_ *Parsed, ok bool) {
 	p := &r.parsed
 	p.Link = r.address(r.link, r.base)
 	p.Title, _ = plainLine(p.Title, maxTitle)
@@ -211,9 +228,12 @@ func (r *reader) finish() *Parsed {
 	}
 	dates := dater{layout: r.doc.Feed.DateLayout, country: r.doc.Feed.Country}
 	dates.learn(r.drafts)
+	if !r.fits(&dates) {
+		return nil, false
+	}
 	items, drafts := make([]Item, 0, len(r.drafts)), r.drafts[:0]
 	for i := range r.drafts {
-		it := r.item(&r.drafts[i], &dates)
+		it := r.again(i, &dates)
 		r.drafts[i].summary, r.drafts[i].content = "", "" // may be large, and are done with
 		if void(it) {
 			r.repair("empty_item")
@@ -239,7 +259,7 @@ func (r *reader) finish() *Parsed {
 	if p.Repairs == nil {
 		p.Repairs = []string{}
 	}
-	return p
+	return p, true
 }
 
 // address resolves a link against the first base that is an address, or
