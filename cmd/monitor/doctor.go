@@ -143,7 +143,7 @@ func examineCost(set *rule.Set) finding {
 	took := time.Since(start) / times
 	var dearest rule.Rule
 	for _, r := range set.Rules() {
-		if r.Price.Cost > dearest.Price.Cost {
+		if r.Cost > dearest.Cost {
 			dearest = r
 		}
 	}
@@ -153,9 +153,9 @@ func examineCost(set *rule.Set) finding {
 func judgeCost(took time.Duration, dearest rule.Rule) finding {
 	f := finding{"rules", fine, fmt.Sprintf("an item of 5 KB is matched in %s", took.Round(10*time.Microsecond)), ""}
 	if dearest.ID != "" {
-		f.Text += fmt.Sprintf("; the dearest rule, %s, takes %s steps an item", dearest.ID, rule.Figure(dearest.Price.Cost))
+		f.Text += fmt.Sprintf("; the dearest rule, %s, takes %s steps an item", dearest.ID, rule.Figure(dearest.Cost))
 	}
-	if took > 20*time.Millisecond || dearest.Price.Cost > dearSteps {
+	if took > 20*time.Millisecond || dearest.Cost > dearSteps {
 		f.Verdict, f.Hint = warning, "monitor rules cost shows what each rule waits for; a rarer word that an item must hold makes it cheap"
 	}
 	return f
