@@ -61,16 +61,16 @@ func TestReplicaAlertsFire(t *testing.T) {
 			}
 		}
 	}()
-	p.fires(t, 3*time.Minute, "MonitorConfigMismatch", "MonitorStateWriteErrors")
+	p.fires(t, "MonitorConfigMismatch", "MonitorStateWriteErrors")
 	close(news)
 	room(bucket.CachedInfo().Config.MaxBytes)
 	w.write(t, "other/sanctions.yaml", sanctionsRule)
-	p.quiet(t, 3*time.Minute, "MonitorConfigMismatch", "MonitorStateWriteErrors")
+	p.quiet(t, "MonitorConfigMismatch", "MonitorStateWriteErrors")
 
 	if err := killed.Process.Signal(os.Kill); err != nil {
 		t.Fatal(err)
 	}
-	p.fires(t, 2*time.Minute, "MonitorReplicaDown")
+	p.fires(t, "MonitorReplicaDown")
 	run(second, "other")
-	p.quiet(t, 2*time.Minute, "MonitorReplicaDown")
+	p.quiet(t, "MonitorReplicaDown")
 }

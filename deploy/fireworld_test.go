@@ -38,6 +38,7 @@ func long(t *testing.T) {
 type press struct {
 	addr   string
 	server *http.Server
+	date   time.Time    // of all items
 	items  atomic.Int64 // of each feed
 	large  atomic.Int64 // bytes of content of each item
 	broken atomic.Bool  // the last feed answers 503
@@ -53,7 +54,7 @@ func (p *press) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `<rss version="2.0"><channel><title>Press%s</title>`, r.URL.Path)
 	for i := range n {
 		fmt.Fprintf(w, `<item><guid>%s-%d</guid><title>Sanctions, part %d of%s</title><pubDate>%s</pubDate><description>%s</description></item>`,
-			r.URL.Path, i, i, r.URL.Path, time.Now().UTC().Format(time.RFC1123Z), content)
+			r.URL.Path, i, i, r.URL.Path, p.date.Format(time.RFC1123Z), content)
 	}
 	fmt.Fprint(w, `</channel></rss>`)
 }
@@ -102,7 +103,7 @@ type fireWorld struct {
 
 func newFireWorld(t *testing.T) *fireWorld {
 	t.Helper()
-	w := &fireWorld{press: &press{}, dir: t.TempDir()}
+	w := &fireWorld{press: &press{date: time.Now().UTC()}, dir: t.TempDir()}
 	w.press.start(t)
 	t.Cleanup(func() { w.press.stop() })
 	w.press.items.Store(1)
