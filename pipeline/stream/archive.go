@@ -144,19 +144,23 @@ func spanOf(ctx context.Context, st jetstream.Stream, config jetstream.OrderedCo
 		return fmt.Errorf("read stream %s: %w", name, err)
 	}
 	defer msgs.Stop()
+	last := info.Delivered.Stream
 	for done := uint64(1); ; done++ {
-		m, err := msgs.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
+		m, err := next(ctx, st, msgs, last, config.FilterSubjects)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
 			return fmt.Errorf("read stream %s: %w", name, err)
+		case m == nil:
+			return nil
 		}
 		meta, err := m.Metadata()
 		if err != nil {
 			return errors.Join(fmt.Errorf("read stream %s", name), err)
 		}
-		if err := fn(m, meta.Sequence.Stream); err != nil {
+		last = meta.Sequence.Stream
+		if err := fn(m, last); err != nil {
 			return err
 		}
 		if progress != nil {

@@ -16,7 +16,8 @@ func (a *Alerts) Times(ctx context.Context, since time.Time) (map[string][]time.
 	fail := func(err error) (map[string][]time.Time, error) {
 		return nil, fmt.Errorf("read the times of the alerts in %s: %w", s.names.alerts, err)
 	}
-	c, err := s.alerts.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{s.names.prefix + ".alerts.>"},
+	filter := []string{s.names.prefix + ".alerts.>"}
+	c, err := s.alerts.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: filter,
 		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since, HeadersOnly: true, InactiveThreshold: 30 * time.Second})
 	if err != nil {
 		return fail(err)
@@ -35,15 +36,19 @@ func (a *Alerts) Times(ctx context.Context, since time.Time) (map[string][]time.
 		return fail(err)
 	}
 	defer msgs.Stop()
-	for {
-		m, err := msgs.Next(jetstream.NextContext(ctx))
+	for last := info.Delivered.Stream; ; {
+		m, err := next(ctx, s.alerts, msgs, last, filter)
 		if err != nil {
 			return fail(err)
+		}
+		if m == nil {
+			return out, nil
 		}
 		meta, err := m.Metadata()
 		if err != nil {
 			return fail(err)
 		}
+		last = meta.Sequence.Stream
 		if t := strings.Split(m.Subject(), "."); len(t) > 2 {
 			out[t[2]] = append(out[t[2]], meta.Timestamp)
 		}

@@ -22,6 +22,9 @@ type mark struct {
 	Brief    uint64    `json:"brief"` // of those, the self-test's, which end by themselves
 	Bytes    uint64    `json:"bytes"`
 	FirstAt  time.Time `json:"first_at"`
+
+	Verified   uint64   `json:"verified,omitempty"`   // sequence up to which it was read through
+	Unreadable []uint64 `json:"unreadable,omitempty"` // sequences that could not be read
 }
 
 // UnmarshalJSON reads the number that older programs wrote, too.
@@ -64,6 +67,12 @@ func (s *Store) checkpoint(ctx context.Context) {
 	for _, name := range s.damaged {
 		marks[name] = s.before[name] // not forgotten with a restart
 	}
+	for label, st := range map[string]jetstream.Stream{"items": s.items, "alerts": s.alerts} {
+		name := st.CachedInfo().Config.Name
+		m, v := marks[name], s.verified[label]
+		m.Verified, m.Unreadable = v.at, v.bad
+		marks[name] = m
+	}
 	b, err := json.Marshal(marks)
 	if err == nil {
 		err = writeWhole(s.checkpointFile(), b)
@@ -96,6 +105,12 @@ func (s *Store) checkDamage(ctx context.Context) {
 	for stream, label := range map[jetstream.Stream]string{s.items: "items", s.alerts: "alerts"} {
 		config := stream.CachedInfo().Config
 		was, is := s.before[config.Name], now[config.Name]
+		s.verified[label].at = was.Verified
+		for _, seq := range was.Unreadable {
+			if bad, err := unreadable(ctx, stream, seq, &s.verified[label].deleted); err == nil && bad {
+				s.found(label, config.Name, seq)
+			}
+		}
 		what := missing(was, is, config, time.Now())
 		if what == "" {
 			continue

@@ -62,7 +62,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		oldest:   gauge("monitor_reader_oldest_timestamp_seconds", "When the oldest message was stored that a reader has not done; absent when it has done all.", "reader"),
 		active:   gauge("monitor_reader_active", "Whether this process does the reading.", "reader"),
 		damaged: gauge("monitor_stream_damaged",
-			"1 when the stream was found to hold less than before, after an unclean stop.", "stream"),
+			"1 when the stream was found to hold less than before, or a message that cannot be read.", "stream"),
 		shards: f.NewGauge(prometheus.GaugeOpts{Name: "monitor_shards_held",
 			Help: "Parts of the catalogue, of 64, whose feeds this process polls."}),
 		stateSize: f.NewGauge(prometheus.GaugeOpts{Name: "monitor_state_size_bytes",

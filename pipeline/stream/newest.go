@@ -93,19 +93,21 @@ func (a *Archive) block(ctx context.Context, low, high uint64) (out []stored, er
 		return fail(err)
 	}
 	defer msgs.Stop()
-	for {
-		m, err := msgs.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
+	for seq := low - 1; ; {
+		m, err := next(ctx, a.items, msgs, seq, nil)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil:
 			return fail(err)
+		case m == nil:
+			return out, nil
 		}
 		meta, err := m.Metadata()
 		if err != nil {
 			return fail(err)
 		}
-		seq := meta.Sequence.Stream
+		seq = meta.Sequence.Stream
 		if seq <= high {
 			out = append(out, stored{seq, meta.Timestamp, m.Data()})
 		}

@@ -137,20 +137,24 @@ func (a *Alerts) After(ctx context.Context, seq uint64, n int) ([]alert.Stored, 
 	defer msgs.Stop()
 	var out []alert.Stored
 	for range left {
-		next, cancel := context.WithTimeout(ctx, 10*time.Second)
-		m, err := msgs.Next(jetstream.NextContext(next))
+		waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
+		m, err := next(waiting, a.s.alerts, msgs, seq, a.told())
 		cancel()
 		if err != nil {
 			return nil, fmt.Errorf("read stream %s: %w", name, err)
+		}
+		if m == nil {
+			break
 		}
 		meta, err := m.Metadata()
 		if err != nil {
 			return nil, fmt.Errorf("read stream %s: %w", name, err)
 		}
-		st, err := a.stored(meta.Sequence.Stream, m.Subject(), m.Data())
+		seq = meta.Sequence.Stream
+		st, err := a.stored(seq, m.Subject(), m.Data())
 		if err != nil {
 			a.s.log.Error("an alert cannot be read and is passed over", "error", err)
-			st = alert.Stored{Sequence: meta.Sequence.Stream, Folded: true}
+			st = alert.Stored{Sequence: seq, Folded: true}
 		}
 		out = append(out, st)
 		if meta.NumPending == 0 {

@@ -78,9 +78,10 @@ type Store struct {
 	log        *slog.Logger
 	closing    atomic.Bool
 	trouble    trouble
-	before     map[string]mark // by stream: the checkpoint of the run before
-	stamp      stamp           // of the data folder
-	damaged    []string        // streams that hold less than that
+	before     map[string]mark      // by stream: the checkpoint of the run before
+	stamp      stamp                // of the data folder
+	damaged    []string             // streams that hold less than that
+	verified   map[string]*verified // by the stream's label in the metrics
 
 	overview overview
 }
@@ -89,7 +90,8 @@ type Store struct {
 // sure of the streams. Whoever opens a Store closes it, after all its readers
 // and writers have returned.
 func Open(ctx context.Context, o Options) (_ *Store, err error) {
-	s := &Store{opts: o, names: newNames(o.Prefix), log: o.Log, metrics: newMetrics(o.Registry)}
+	s := &Store{opts: o, names: newNames(o.Prefix), log: o.Log, metrics: newMetrics(o.Registry),
+		verified: map[string]*verified{"items": {}, "alerts": {}}}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -250,6 +252,7 @@ func (s *Store) Run(ctx context.Context) error {
 			if err := s.server.mend(ctx); err != nil {
 				return err
 			}
+			s.verify(ctx, cmp.Or(s.opts.look, lookEach))
 		}
 		select {
 		case <-ctx.Done():

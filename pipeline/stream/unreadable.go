@@ -1,0 +1,187 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A message whose bytes changed on the disk is there for the server's counts and
+// gone for its readers: nats-server 2.15 answers "not found" to who asks for it,
+// while consumers and snapshots pass over it without a word and count it as
+// pending for ever. So nobody waits for the last pending message alone, and each
+// message is read once a day to see whether it can be.
+
+const (
+	verifyEach  = 24 * time.Hour // a pass over each stream
+	verifyLeast = 200            // messages at a look, of a small stream
+	keptBad     = 10             // sequences that are remembered of a stream
+	pendingWait = 500 * time.Millisecond
+)
+
+// verified is how far a stream was read through.
+type verified struct {
+	begun   time.Time // of the pass; zero before the first
+	at, end uint64    // sequences: read, to be read
+	deleted []uint64  // sequences that were given and are empty, ascending
+	bad     []uint64  // that cannot be read
+	known   bool      // said in this process
+}
+
+// verify reads a part of each stream, so that all of it is read once a day.
+func (s *Store) verify(ctx context.Context, look time.Duration) {
+	for label, st := range map[string]jetstream.Stream{"items": s.items, "alerts": s.alerts} {
+		if err := s.verifyPart(ctx, label, st, look); err != nil && ctx.Err() == nil {
+			s.log.Debug("the stream cannot be verified now", "stream", st.CachedInfo().Config.Name, "err", err)
+		}
+	}
+}
+
+func (s *Store) verifyPart(ctx context.Context, label string, st jetstream.Stream, look time.Duration) error {
+	info, err := st.Info(ctx)
+	if err != nil {
+		return err
+	}
+	v, state := s.verified[label], info.State
+	if v.at >= v.end {
+		if !v.begun.IsZero() && time.Since(v.begun) < verifyEach || state.Msgs == 0 {
+			return nil
+		}
+		if v.end = state.LastSeq; !v.begun.IsZero() || v.at >= v.end {
+			v.at = 0 // only the first goes on where the process before was
+		}
+		v.begun = time.Now()
+	}
+	// At a steady rate over the day, whatever the pass began with.
+	n := max(verifyLeast, (state.LastSeq-state.FirstSeq)/max(uint64(verifyEach/look), 1))
+	for range n {
+		next := max(v.at+1, state.FirstSeq)
+		if next > v.end {
+			v.at = v.end
+			break
+		}
+		bad, err := unreadable(ctx, st, next, &v.deleted)
+		if err != nil {
+			return err
+		}
+		if bad {
+			s.found(label, st.CachedInfo().Config.Name, next)
+		}
+		v.at = next
+	}
+	return nil
+}
+
+// unreadable says whether a sequence holds a message that cannot be read.
+// deleted is what is known of empty ones, and is brought up to date.
+func unreadable(ctx context.Context, st jetstream.Stream, seq uint64, deleted *[]uint64) (bool, error) {
+	_, err := st.GetMsg(ctx, seq)
+	if !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, err
+	}
+	if _, gone := slices.BinarySearch(*deleted, seq); gone {
+		return false, nil
+	}
+	info, err := st.Info(ctx, jetstream.WithDeletedDetails(true))
+	if err != nil {
+		return false, err
+	}
+	*deleted = info.State.Deleted
+	slices.Sort(*deleted)
+	if _, gone := slices.BinarySearch(*deleted, seq); gone || seq < info.State.FirstSeq || seq > info.State.LastSeq {
+		return false, nil
+	}
+	_, err = st.GetMsg(ctx, seq) // not only at that moment
+	if !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, err
+	}
+	return true, nil
+}
+
+// found says that a message cannot be read: at the first of a stream, as a bad
+// disk may have many.
+func (s *Store) found(label, name string, seq uint64) {
+	v := s.verified[label]
+	if !slices.Contains(v.bad, seq) && len(v.bad) < keptBad {
+		v.bad = append(v.bad, seq)
+	}
+	s.metrics.damaged.WithLabelValues(label).Set(1)
+	if v.known {
+		s.log.Warn("another message of the stream cannot be read", "stream", name, "sequence", seq)
+		return
+	}
+	v.known = true
+	s.log.Error("a message of the stream cannot be read: the disk holds other bytes than were written; readers pass over it", "stream", name, "sequence", seq,
+		"way_forward", "look after the disk; stop the daemon and restore the last backup (monitor restore FILE --data NEW), or go on with what can be read: a backup made now holds that")
+}
+
+// next waits for a consumer's next message and returns nil when there is none
+// after a sequence, whatever the server counts as pending.
+func next(ctx context.Context, st jetstream.Stream, msgs jetstream.MessagesContext, after uint64, filter []string) (jetstream.Msg, error) {
+	for idle := 0; ; {
+		wait, cancel := context.WithTimeout(ctx, pendingWait)
+		m, err := msgs.Next(jetstream.NextContext(wait))
+		over := wait.Err() != nil
+		cancel()
+		switch {
+		case err == nil:
+			return m, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case !over:
+			return nil, err
+		}
+		more, err := anyAfter(ctx, st, after, filter)
+		if err != nil {
+			return nil, err
+		}
+		if more {
+			idle = 0
+			continue
+		}
+		if idle++; idle == 2 {
+			return nil, nil
+		}
+	}
+}
+
+// anyAfter says whether a stream has a message after a sequence that can be read.
+func anyAfter(ctx context.Context, st jetstream.Stream, after uint64, filter []string) (bool, error) {
+	if len(filter) == 0 {
+		filter = []string{">"}
+	}
+	for _, subject := range filter {
+		_, err := st.GetMsg(ctx, after+1, jetstream.WithGetMsgSubject(subject))
+		if err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return false, fmt.Errorf("read after sequence %d: %w", after, err)
+		}
+	}
+	return false, nil
+}
+
+// lost counts the messages of a stream that cannot be read now.
+func lost(ctx context.Context, st jetstream.Stream) (n uint64, err error) {
+	info, err := st.Info(ctx, jetstream.WithDeletedDetails(true))
+	if err != nil {
+		return 0, err
+	}
+	deleted := info.State.Deleted
+	slices.Sort(deleted)
+	for seq := max(info.State.FirstSeq, 1); seq <= info.State.LastSeq; seq++ {
+		bad, err := unreadable(ctx, st, seq, &deleted)
+		if err != nil {
+			return n, err
+		}
+		if bad {
+			n++
+		}
+	}
+	return n, nil
+}

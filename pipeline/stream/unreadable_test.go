@@ -1,0 +1,168 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"newsmonitor/pipeline/alert"
+	"newsmonitor/pipeline/feed"
+	"newsmonitor/pipeline/poll"
+	"newsmonitor/pipeline/rule"
+)
+
+// TestUnreadable: a bit flips in a message's block, whose index is whole: the
+// stream holds as much as before. It is found without anybody reading it, said
+// with a way forward, again after a restart, and with a backup; no reader waits
+// for it, and each gets all the others.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	const n, bad = 3000, 1234
+	o := options(t)
+	o.lazy = true // the disk is not what is tried
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var drafts []poll.Draft
+	for i := range n {
+		d := draft(fmt.Sprint(i), "r1", 0)
+		d.Item.Title = fmt.Sprintf("title %d ends", i)
+		d.Item.Content = strings.Repeat("words and words ", 256)
+		drafts = append(drafts, d)
+	}
+	if _, err := s.Items().Append(t.Context(), drafts); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		e := event(fmt.Sprint(i), rule.High, alert.Raised)
+		e.Data.Item.Title = fmt.Sprintf("alert %d ends", i)
+		if _, err := s.Alerts().Append(t.Context(), e, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	for stream, text := range map[string]string{"ITEMS": fmt.Sprintf("title %d ends", bad), "ALERTS": "alert 19 ends"} {
+		flip(t, filepath.Join(o.Dir, "jetstream", "*", "streams", stream, "msgs", "*.blk"), text)
+	}
+
+	o.look = 20 * time.Millisecond
+	var backup bytes.Buffer
+	for start := range 2 {
+		said := &heard{}
+		o.Log, o.Registry = slog.New(slog.NewTextHandler(said, nil)), prometheus.NewRegistry()
+		s, err := Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if start == 1 && strings.Count(said.String(), "cannot be read") != 2 {
+			t.Errorf("what was known is not said at the next start: %s", said)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		for _, label := range []string{"items", "alerts"} {
+			for begun := time.Now(); testutil.ToFloat64(s.metrics.damaged.WithLabelValues(label)) != 1; pause(ctx, 20*time.Millisecond) {
+				if time.Since(begun) > 30*time.Second {
+					t.Fatalf("monitor_stream_damaged{%s} stays 0: %s", label, said)
+				}
+			}
+		}
+		if text := said.String(); !strings.Contains(text, fmt.Sprint("sequence=", bad+1)) || !strings.Contains(text, "sequence=20") || !strings.Contains(text, "monitor restore") {
+			t.Errorf("the log does not say which, or what to do: %s", text)
+		}
+		items := 0
+		count := func(feed.Item) error { items++; return nil }
+		if err := s.Archive().Items(ctx, time.Unix(0, 0), nil, count); err != nil || items != n-1 {
+			t.Errorf("read forwards: %d items of %d, %v", items, n-1, err)
+		}
+		items = 0
+		if err := s.Archive().Newest(ctx, time.Unix(0, 0), nil, func(_ uint64, it feed.Item) error { return count(it) }); err != nil || items != n-1 {
+			t.Errorf("read backwards: %d items of %d, %v", items, n-1, err)
+		}
+		if out, err := s.Alerts().After(ctx, 0, 100); err != nil || len(out) != 19 {
+			t.Errorf("a destination gets %d alerts, %v; want 19", len(out), err)
+		}
+		if times, err := s.Alerts().Times(ctx, time.Unix(0, 0)); err != nil || len(times) == 0 {
+			t.Errorf("the channels' times: %v, %v", times, err)
+		}
+		heads := 0
+		if err := s.Alerts().Heads(ctx, time.Unix(0, 0), func(alert.Head) error { heads++; return nil }); err != nil || heads != 19 {
+			t.Errorf("the stories get %d heads, %v; want 19", heads, err)
+		}
+		backup.Reset()
+		if err := s.Backup(ctx, &backup); err != nil || strings.Count(said.String(), "the backup lacks") != 2 {
+			t.Errorf("a backup: %v, and the log does not say what it lacks: %s", err, said)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		s.checkpoint(context.Background())
+		s.Close()
+	}
+
+	back := options(t)
+	back.Dir = filepath.Join(back.Dir, "new")
+	if err := Restore(t.Context(), back, &backup); err != nil {
+		t.Fatalf("a backup of what could be read is not restored: %v", err)
+	}
+	again := open(t, back)
+	if got := count(t, again.items); got != n-1 {
+		t.Errorf("the restored ITEMS holds %d messages, want %d", got, n-1)
+	}
+	if lost, err := lost(t.Context(), again.items); err != nil || lost != 0 {
+		t.Errorf("of the restored items %d cannot be read, %v", lost, err)
+	}
+}
+
+// flip changes a bit of a text in one of some files.
+func flip(t *testing.T, files, text string) {
+	t.Helper()
+	list, err := filepath.Glob(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range list {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := bytes.Index(b, []byte(text)); at >= 0 {
+			b[at] ^= 4
+			if err := os.WriteFile(name, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatalf("no file of %s holds %q", files, text)
+}
+
+// heard is a log that is read while it is written.
+type heard struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (h *heard) Write(b []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.text.Write(b)
+}
+
+func (h *heard) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.text.String()
+}
