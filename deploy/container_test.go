@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -55,6 +56,11 @@ func TestCompose(t *testing.T) {
 		if name != "rsshub" && at(s, "read_only") != true {
 			t.Errorf("%s can write its root", name)
 		}
+		for _, key := range []string{"healthcheck", "mem_limit", "pids_limit", "restart", "security_opt"} {
+			if at(s, key) == nil {
+				t.Errorf("%s has no %s", name, key)
+			}
+		}
 		ports, _ := at(s, "ports").([]any)
 		for _, p := range ports {
 			if !strings.HasPrefix(p.(string), "127.0.0.1:") {
@@ -94,12 +100,28 @@ func TestCompose(t *testing.T) {
 	}
 }
 
+// kustomize returns the command that builds a folder. Debian's kubectl is of
+// 2021 and does not know labels and patches.
+func kustomize(t *testing.T) []string {
+	t.Helper()
+	for _, command := range [][]string{{"kustomize", "build"}, {"kubectl", "kustomize"}} {
+		if _, err := exec.LookPath(command[0]); err != nil {
+			continue
+		}
+		if exec.Command(command[0], append(command[1:], "kubernetes/base")...).Run() == nil {
+			return command
+		}
+	}
+	t.Skip("needs kubectl 1.21 or newer, or kustomize 5; .ci/run installs the latter")
+	return nil
+}
+
 // TestKustomize builds both variants and looks at what the pods may.
 func TestKustomize(t *testing.T) {
 	t.Parallel()
-	kubectl := tool(t, "kubectl", "kubernetes-client")
+	build := kustomize(t)
 	for dir, replicas := range map[string]int{"kubernetes/base": 1, "kubernetes/replicas": 3} {
-		out, err := exec.Command(kubectl, "kustomize", dir).Output()
+		out, err := exec.Command(build[0], append(build[1:], dir)...).Output()
 		if err != nil {
 			t.Errorf("%s: %v", dir, err)
 			continue
@@ -129,7 +151,12 @@ func TestKustomize(t *testing.T) {
 			"readiness asks /readyz":   at(container, "readinessProbe", "httpGet", "path") == "/readyz",
 			"pods and selector agree":  at(set, "spec", "selector", "matchLabels", "app.kubernetes.io/name") == at(set, "spec", "template", "metadata", "labels", "app.kubernetes.io/name"),
 			"restricted pod security":  at(kinds["Namespace"], "metadata", "labels", "pod-security.kubernetes.io/enforce") == "restricted",
-			"a policy for the network": kinds["NetworkPolicy"] != nil,
+			"a policy for the network": at(kinds["NetworkPolicy"], "spec", "policyTypes", 1) == "Egress",
+			"memory has a limit":       at(container, "resources", "limits", "memory") != nil && at(container, "resources", "requests", "cpu") != nil,
+			"the start is waited for":  at(container, "startupProbe", "httpGet", "path") == "/readyz",
+			"probes wait for an answer": at(container, "readinessProbe", "timeoutSeconds") == 6 && at(container, "startupProbe", "timeoutSeconds") == 6 &&
+				at(container, "livenessProbe", "timeoutSeconds") == 5,
+			"a drain leaves replicas": (replicas == 1) == (kinds["PodDisruptionBudget"] == nil),
 		} {
 			if got != true {
 				t.Errorf("%s: not so: %s", dir, what)
@@ -169,8 +196,34 @@ func TestImage(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(last), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(buildah, "--storage-driver", "vfs", "--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "bud", "--isolation", "chroot", "-t", "newsmonitor:test", dir)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("buildah: %v\n%s", err, out)
+	store := []string{"--storage-driver", "vfs", "--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run")}
+	do := func(args ...string) []byte {
+		t.Helper()
+		out, err := exec.Command(buildah, slices.Concat(store, args)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("buildah %s: %v\n%s", args, err, out)
+		}
+		return out
+	}
+	do("bud", "--isolation", "chroot", "--format", "docker", "--build-arg", "VERSION=1.2.3", "-t", "newsmonitor:test", dir)
+	var image any
+	if err := json.Unmarshal(do("inspect", "--type", "image", "newsmonitor:test"), &image); err != nil {
+		t.Fatal(err)
+	}
+	config := at(image, "Docker", "config")
+	for what, ok := range map[string]bool{
+		"nobody runs it":           at(config, "User") == "65532:65532",
+		"it runs the daemon":       at(config, "Entrypoint", 0) == "/usr/bin/monitor" && at(config, "Cmd", 0) == "run",
+		"it asks how it is":        at(config, "Healthcheck", "Test", 1) == "/usr/bin/monitor",
+		"its label says which":     at(config, "Labels", "org.opencontainers.image.version") == "1.2.3",
+		"its data is a volume":     at(config, "Volumes", "/data") != nil,
+		"it stops by SIGTERM":      at(config, "StopSignal") == "SIGTERM",
+		"the port of the page":     at(config, "ExposedPorts", "8080/tcp") != nil,
+		"it begins in its folder":  at(config, "WorkingDir") == "/data",
+		"its licence is in labels": at(config, "Labels", "org.opencontainers.image.licenses") == "Apache-2.0",
+	} {
+		if !ok {
+			t.Errorf("the image: not so: %s", what)
+		}
 	}
 }
