@@ -70,7 +70,7 @@ func newPress(t *testing.T, hosts int) *press {
 	var list strings.Builder
 	list.WriteString("feeds:\n")
 	for i := range hosts {
-		c := &column{id: fmt.Sprint("f", i), askers: map[string]int{}}
+		c := &column{id: fmt.Sprint("f", i)}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.7.%d:0", i+1))
 		if err != nil {
 			t.Fatal(err)
@@ -112,6 +112,9 @@ func (w *press) serve(rw http.ResponseWriter, c *column, asker string) {
 	w.mu.Lock()
 	c.served = max(c.served, n)
 	c.answers++
+	if c.askers == nil {
+		c.askers = map[string]int{}
+	}
 	c.askers[asker]++
 	w.mu.Unlock()
 	select {
