@@ -33,9 +33,6 @@ func newNames(prefix string) names {
 // before. We set none, and each start would read as much of the stream for them.
 const noIDs = time.Second
 
-// ours marks what we made, so that we change only that.
-var ours = map[string]string{"newsmonitor": "1"}
-
 // The streams take private ingest subjects, transform them to the public ones
 // and republish those: a message that a stream refuses would otherwise still
 // reach everybody who listens to its subject. (Ingest below the prefix is
@@ -53,7 +50,7 @@ func (s *Store) streamConfigs(replicas int) []jetstream.StreamConfig {
 			RePublish:         &jetstream.RePublish{Source: n.prefix + ".>", Destination: n.prefix + ".>"},
 			MaxMsgsPerSubject: perSubject, MaxAge: keep, MaxBytes: o.MaxStore * share / 100,
 			Discard: jetstream.DiscardOld, Storage: jetstream.FileStorage, Replicas: replicas,
-			AllowDirect: true, AllowMsgTTL: true, AllowAtomicPublish: s.level >= 2, Metadata: ours,
+			AllowDirect: true, AllowMsgTTL: true, AllowAtomicPublish: s.level >= 2, Metadata: s.opts.marked(),
 			Duplicates: noIDs,
 		}
 	}
@@ -67,11 +64,11 @@ func (s *Store) bucketConfigs(replicas int) []jetstream.KeyValueConfig {
 	n := s.names
 	return []jetstream.KeyValueConfig{
 		{Bucket: n.feeds, Description: "newsmonitor: what is remembered of each feed", History: 1,
-			MaxBytes: s.opts.MaxStore * 5 / 100, Storage: jetstream.FileStorage, Replicas: replicas, Metadata: ours},
+			MaxBytes: s.opts.MaxStore * 5 / 100, Storage: jetstream.FileStorage, Replicas: replicas, Metadata: s.opts.marked()},
 		{Bucket: n.readers, Description: "newsmonitor: how far each reader got", History: 1,
-			MaxBytes: s.opts.MaxStore / 100, Storage: jetstream.FileStorage, Replicas: replicas, Metadata: ours},
+			MaxBytes: s.opts.MaxStore / 100, Storage: jetstream.FileStorage, Replicas: replicas, Metadata: s.opts.marked()},
 		{Bucket: n.desk, Description: "newsmonitor: mutes and acknowledgements", History: 1, LimitMarkerTTL: markerTTL,
-			MaxBytes: s.opts.MaxStore / 100, Storage: jetstream.FileStorage, Replicas: replicas, Metadata: ours},
+			MaxBytes: s.opts.MaxStore / 100, Storage: jetstream.FileStorage, Replicas: replicas, Metadata: s.opts.marked()},
 	}
 }
 
@@ -232,7 +229,7 @@ func (s *Store) ensureStream(ctx context.Context, want jetstream.StreamConfig) (
 	if s.opts.ReadOnly || same && have.Duplicates == want.Duplicates {
 		return st, nil
 	}
-	if have.Metadata["newsmonitor"] == "" || (s.server == nil && !s.opts.Manage) {
+	if have.Metadata[formatMark] == "" || (s.server == nil && !s.opts.Manage) {
 		if same {
 			return st, nil
 		}

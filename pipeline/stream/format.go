@@ -46,7 +46,7 @@ func (s *Store) stampFile() string { return filepath.Join(s.opts.Dir, "format.js
 // but may work on the folder, leaves the stamp as it is.
 func (s *Store) upgrade(ctx context.Context) error {
 	if s.server == nil {
-		return nil
+		return s.upgradeExternal(ctx)
 	}
 	ours, found := s.opts.formats(), stamp{}
 	b, err := os.ReadFile(s.stampFile())

@@ -121,5 +121,5 @@ func noMemory(err error) bool {
 
 func (s *Store) leasesConfig(replicas int) jetstream.KeyValueConfig {
 	return jetstream.KeyValueConfig{Bucket: s.names.leases, Description: "newsmonitor: which process polls which feeds", History: 1,
-		LimitMarkerTTL: markerTTL, MaxBytes: 4 << 20, Storage: jetstream.MemoryStorage, Replicas: replicas, Metadata: ours}
+		LimitMarkerTTL: markerTTL, MaxBytes: 4 << 20, Storage: jetstream.MemoryStorage, Replicas: replicas, Metadata: s.opts.marked()}
 }
