@@ -8,15 +8,30 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
 )
 
 var update = flag.Bool("update", false, "write what the scripts compare with")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"monitor": main, "nats-server": natsd, "publishers": publishers})
+	testscript.Main(leakless{m}, map[string]func(){"monitor": main, "nats-server": natsd, "publishers": publishers})
+}
+
+// leakless says after all tests what still runs in this process. Most commands
+// run in processes of their own, which end.
+type leakless struct{ *testing.M }
+
+func (m leakless) Run() int {
+	code := m.M.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, "goleak:", err)
+		return 1
+	}
+	return code
 }
 
 // TestScripts runs the command line as a person would; each file under
