@@ -41,8 +41,9 @@ var natsURL = regexp.MustCompile(`nats=(nats://\S+)`)
 // TestSoak: many feeds, of which a twentieth misbehaves at any time, each for a
 // few polls. Memory, goroutines and files stay flat, and nothing is lost or
 // comes twice. The long form (NEWSMONITOR_LONG=1) has 2,000 feeds and lasts an
-// hour; as its store forgets after minutes, all grows that will ever grow: what
-// NATS and the page know of each stored message, and the stories' carriers.
+// hour; as its store forgets after minutes and its documents begin full, all has
+// soon grown that ever grows: what NATS and the page know of each stored message,
+// the state of each feed, and the stories' carriers, of which there are 20,000.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	s := soak{feeds: 200, hosts: 20, lasts: 18 * time.Second, every: time.Second, adds: 20 * time.Millisecond, sample: 250 * time.Millisecond, keep: time.Hour}
@@ -50,6 +51,7 @@ func TestSoak(t *testing.T) {
 		s = soak{feeds: 2000, hosts: 100, lasts: time.Hour, every: time.Minute, adds: 50 * time.Millisecond, sample: 10 * time.Second, keep: 10 * time.Minute, window: 20}
 	}
 	w := newMoody(t, s)
+	w.fill()
 	p := startProcess(t, w.dir, "--allow-net", "127.0.0.0/8", "--min-interval", (s.every / 2).String(), "--host-gap", "0s", "--per-host", "8",
 		"--nats-listen", "127.0.0.1:0", "--keep-items", s.keep.String(), "--keep-alerts", s.keep.String(), "--http", "127.0.0.1:0", "--backlog", "all", "--timeout", (s.every / 4).String(), "--header-timeout", (s.every / 5).String(),
 		"--connect-timeout", (s.every / 5).String(), "--max-body", "1MiB", "--canary", "0")
@@ -196,6 +198,13 @@ func newMoody(t *testing.T, s soak) *moody {
 	write(t, filepath.Join(m.dir, "feeds.yaml"), list.String())
 	m.rules(t)
 	return m
+}
+
+// fill gives each feed as many items as its document lists.
+func (m *moody) fill() {
+	for range m.window {
+		m.add(1)
+	}
 }
 
 // addOne gives one feed an item.
