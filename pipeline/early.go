@@ -30,12 +30,12 @@ type early struct {
 	unused  int         // judgements that nobody took since somebody last asked: another replica raises
 }
 
-// foreseen is an item and what was made of it, by whom asks first.
+// foreseen is an item and what is made of it.
 type foreseen struct {
 	item   feed.Item
 	config *Config
 	since  time.Time
-	judged func() alert.Judged
+	judged *alert.Judged
 }
 
 // begin takes the drafts of a poll. It returns what is to be judged, in order.
@@ -56,18 +56,15 @@ func (e *early) begin(drafts []poll.Draft) []*foreseen {
 		return nil
 	}
 	for _, d := range drafts {
-		e.waiting = append(e.waiting, &foreseen{item: d.Item, config: config, since: now, judged: sync.OnceValue(func() alert.Judged {
-			j := alert.Judge(config.Rules.Match, d.Item)
-			j.First = d.After == 0
-			return j
-		})})
+		f := &foreseen{item: d.Item, config: config, since: now, judged: alert.Judge(config.Rules.Match, d.Item)}
+		f.judged.First = d.After == 0
+		e.waiting = append(e.waiting, f)
 	}
 	return slices.Clone(e.waiting[len(e.waiting)-len(drafts):])
 }
 
-// take returns what was judged of an item. It waits for a judgement that was
-// begun, which is sooner done than another.
-func (e *early) take(it feed.Item) (alert.Judged, bool) {
+// take returns the judgement of an item, or nil.
+func (e *early) take(it feed.Item) *alert.Judged {
 	e.mu.Lock()
 	e.unused = 0
 	i := slices.IndexFunc(e.waiting, func(f *foreseen) bool {
@@ -80,9 +77,9 @@ func (e *early) take(it feed.Item) (alert.Judged, bool) {
 	}
 	e.mu.Unlock()
 	if f == nil || f.config != e.config() || !f.item.Equal(it) {
-		return alert.Judged{}, false
+		return nil
 	}
-	return f.judged(), true
+	return f.judged
 }
 
 // judge does the work of begin. What breaks on an item breaks again for the
@@ -90,7 +87,7 @@ func (e *early) take(it feed.Item) (alert.Judged, bool) {
 func judge(all []*foreseen) {
 	defer func() { _ = recover() }()
 	for _, f := range all {
-		f.judged()
+		f.judged.Make()
 	}
 }
 
@@ -101,11 +98,14 @@ type inbox struct {
 }
 
 // Append stores drafts and judges them meanwhile.
-func (i inbox) Append(ctx context.Context, drafts []poll.Draft) ([]uint64, error) {
-	var work sync.WaitGroup
-	if all := i.early.begin(drafts); len(all) > 0 {
-		work.Go(func() { judge(all) })
+func (i inbox) Append(ctx context.Context, drafts []poll.Draft) (sequences []uint64, err error) {
+	all := i.early.begin(drafts)
+	if len(all) == 0 {
+		return i.Items.Append(ctx, drafts)
 	}
-	defer work.Wait()
-	return i.Items.Append(ctx, drafts)
+	var work sync.WaitGroup
+	work.Go(func() { sequences, err = i.Items.Append(ctx, drafts) })
+	judge(all) // here, on a processor that is awake: it takes longer than storing
+	work.Wait()
+	return sequences, err
 }

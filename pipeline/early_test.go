@@ -2,24 +2,35 @@ package pipeline
 
 import (
 	"reflect"
-	"sync"
 	"testing"
+	"testing/fstest"
 	"testing/synctest"
 	"time"
 
-	"newsmonitor"
 	"newsmonitor/pipeline/alert"
 	"newsmonitor/pipeline/feed"
 	"newsmonitor/pipeline/poll"
+	"newsmonitor/pipeline/rule"
 )
 
-func loadedConfig(t *testing.T) *Config {
+// sanctions is a configuration with one rule, which each tenth story meets.
+func sanctions(t *testing.T) *Config {
 	t.Helper()
-	c, err := Files{Rules: []string{BuiltinName}, Feeds: []string{BuiltinName}, Builtin: newsmonitor.Builtin}.Load(nil)
-	if err != nil {
-		t.Fatal(err)
+	set, problems := rule.Load(rule.Dir{Name: "rules", FS: fstest.MapFS{"sanctions.yaml": {Data: []byte(`channel: sanctions
+title: Sanctions
+rules:
+  - id: listing
+    title: A listing
+    severity: high
+    match: sanction* AND hacker*
+    tests:
+      - {fires: true, title: Sanctions on hackers}
+      - {fires: false, title: A sanctioned marathon}
+`)}}})
+	if errs := problems.Errors(); len(errs) > 0 {
+		t.Fatal(errs)
 	}
-	return c
+	return &Config{Rules: set}
 }
 
 func drafts(from, to int) (out []poll.Draft) {
@@ -33,7 +44,7 @@ func drafts(from, to int) (out []poll.Draft) {
 // to whoever has the very item while the same rules hold, once.
 func TestEarly(t *testing.T) {
 	t.Parallel()
-	config := loadedConfig(t)
+	config := sanctions(t)
 	again := *config
 	synctest.Test(t, func(t *testing.T) {
 		now := config
@@ -45,17 +56,15 @@ func TestEarly(t *testing.T) {
 		}
 		waits := func(what string, it feed.Item, want bool) {
 			t.Helper()
-			if _, ok := e.take(it); ok != want {
-				t.Errorf("%s: taken %t", what, ok)
+			if got := e.take(it); (got != nil) != want {
+				t.Errorf("%s: taken %t", what, !want)
 			}
 		}
 
 		all := begin(9, 12)
-		got, ok := e.take(all[1].Item)
-		want := alert.Judge(config.Rules.Match, all[1].Item)
-		want.First = true
-		if !ok || !reflect.DeepEqual(got, want) {
-			t.Errorf("judged early (%t):\n%+v\nnow:\n%+v", ok, got, want)
+		got, want := e.take(all[1].Item), config.Rules.Match(all[1].Item)
+		if got == nil || !got.First || !reflect.DeepEqual(got.Result(), want) || len(want.Channels) == 0 {
+			t.Fatalf("judged early:\n%+v\nnow:\n%+v", got, want)
 		}
 		waits("a second time", all[1].Item, false)
 		changed := all[0].Item
@@ -96,12 +105,12 @@ func TestEarlyPanics(t *testing.T) {
 	t.Parallel()
 	config, broken := &Config{}, feed.Item{Feed: "f", Key: "k"}
 	e := &early{config: func() *Config { return config },
-		waiting: []*foreseen{{item: broken, config: config, judged: sync.OnceValue(func() alert.Judged { panic("broken") })}}}
+		waiting: []*foreseen{{item: broken, config: config, judged: alert.Judge(func(feed.Item) rule.Result { panic("broken") }, broken)}}}
 	judge(e.waiting)
 	defer func() {
 		if recover() == nil {
 			t.Error("the raiser does not hear of it")
 		}
 	}()
-	e.take(broken)
+	e.take(broken).Result()
 }

@@ -94,8 +94,8 @@ func (m *Metrics) Forget(channels, rules []string) {
 	}
 }
 
-func (m *Metrics) matched(res rule.Result, took time.Duration) {
-	m.match.Observe(took.Seconds())
+func (m *Metrics) matched(res matched) {
+	m.match.Observe(res.took.Seconds())
 	for _, h := range res.Channels {
 		for _, r := range h.Rules {
 			m.matches.WithLabelValues(r.ID).Inc()

@@ -50,7 +50,7 @@ type Raiser struct {
 	Items    Items
 	Outbox   Outbox
 	Match    func(feed.Item) rule.Result           // by the rules of the moment: one whole set an item, so that a reload is never half seen
-	Early    func(feed.Item) (Judged, bool)        // what was judged by the same rules while the item was being stored; may be nil
+	Early    func(feed.Item) *Judged               // what was judged by the same rules while the item was being stored, or nil; may be nil
 	Mutes    func(context.Context) ([]Mute, error) // the desk's, of the moment; nil: none, as in a replay
 	Instance string                                // the deployment's name, in the events' source
 	Now      func() time.Time                      // for the events' time only; decisions never look at it
@@ -72,8 +72,8 @@ func (r *Raiser) raise(ctx context.Context, it feed.Item) error {
 		return r.canary(ctx, it)
 	}
 	judged := r.judge(it)
-	result := judged.result
-	r.Metrics.matched(result, judged.took)
+	result := judged.result()
+	r.Metrics.matched(result)
 	if len(result.Channels) == 0 {
 		return nil
 	}
@@ -88,7 +88,7 @@ func (r *Raiser) raise(ctx context.Context, it feed.Item) error {
 	for _, h := range result.Channels {
 		channels = append(channels, h.Channel)
 	}
-	c := &candidate{it, result, channels, r.stories.place(it, judged.look, channels), judged.First}
+	c := &candidate{it, result.Result, channels, r.stories.place(it, judged.look(), channels), judged.First}
 	for _, h := range result.Channels {
 		if err := r.raiseOne(ctx, c, h); err != nil {
 			return fmt.Errorf("raise %s for item %s of feed %s: %w", h.Channel, it.Key, it.Feed, err)

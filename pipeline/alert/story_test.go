@@ -311,10 +311,13 @@ func TestStoryAgain(t *testing.T) {
 			parts.fail, parts.lose = 1+r.IntN(40), 1+r.IntN(20)
 			raiser := storyRaiser(all, parts)
 			// Who judges early may know nothing of alerts that are there.
-			raiser.Early = func(it feed.Item) (Judged, bool) {
+			raiser.Early = func(it feed.Item) *Judged {
 				j := Judge(raiser.Match, it)
 				j.First = hasty.IntN(2) == 0
-				return j, hasty.IntN(4) > 0
+				if hasty.IntN(4) == 0 {
+					return nil
+				}
+				return j
 			}
 			err := raiser.Run(t.Context())
 			if err == nil {
