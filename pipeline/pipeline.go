@@ -110,6 +110,7 @@ func (m *Monitor) Run(ctx context.Context, reload <-chan struct{}) error {
 		g.Go(func() error { return m.web.Run(ctx) }) // ALERTS -> people
 	}
 	g.Go(func() error { return m.watch(ctx, reload) })
+	g.Go(func() error { m.config.Load().Rules.Prepare(); return nil })
 	g.Go(func() error { return m.sing(ctx) })     // the self-test, once a minute
 	g.Go(func() error { return m.channels(ctx) }) // how long they have been quiet, for the metrics
 	g.Go(func() error { return m.clock(ctx) })    // whether the time of day jumps, for the log

@@ -86,6 +86,7 @@ func (m *Monitor) reload() {
 			m.log.Warn("a file is refused and keeps its last good version", "problem", p.String())
 		}
 	}
+	config.Rules.Prepare()
 	m.use(config, old)
 	m.log.Info("reloaded", "config", config.Summary(), "count", len(bad))
 }

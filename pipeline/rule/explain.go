@@ -14,6 +14,23 @@ type explainer struct {
 	now *explanations
 }
 
+// Prepare makes the rules ready to be explained, which the first alert of each
+// would wait for otherwise, tens of milliseconds for the lists. Of a large set
+// few rules ever fire, and it would not all be kept.
+func (s *Set) Prepare() {
+	if len(s.rules) > prepared {
+		return
+	}
+	x := s.explains.get()
+	for _, r := range s.rules {
+		if !r.disabled && !x.much() {
+			x.rule(r)
+		}
+	}
+}
+
+const prepared = 200 // rules
+
 // Beyond the first, or both of the others, an explainer forgets: lists are
 // large, and made again at the first rule that uses them.
 const (

@@ -87,3 +87,19 @@ func TestShelf(t *testing.T) {
 		}
 	}
 }
+
+// TestPrepare: whatever fires first finds its explanation made.
+func TestPrepare(t *testing.T) {
+	t.Parallel()
+	s := shipped(t)
+	s.Prepare()
+	made := s.explains.get()
+	for _, r := range s.rules {
+		if !r.disabled && made.rules[r] == nil {
+			t.Errorf("%s is not ready", r.id)
+		}
+	}
+	if len(made.rules) == 0 || made.much() {
+		t.Errorf("%d rules of %d exprs are ready, and would be forgotten", len(made.rules), made.program.count)
+	}
+}
