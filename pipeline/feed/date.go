@@ -33,6 +33,9 @@ type dater struct {
 func (d *dater) learn(drafts []draft) {
 	for _, i := range drafts {
 		for _, s := range i.published {
+			if !strings.ContainsAny(s, "/.") {
+				continue // the pattern is dear, and most dates have none
+			}
 			m := slashed.FindStringSubmatch(s)
 			if m == nil {
 				continue

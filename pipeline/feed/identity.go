@@ -13,11 +13,12 @@ import (
 // same for items of different titles, dates or texts (dockets, link lists) is
 // joined with those. Items that agree in all that are one.
 func identify(f Feed, drafts []draft, items []Item) {
-	values := make([]string, len(items))
+	values, links := make([]string, len(items)), make([]string, len(items))
 	onLinks := map[string]string{} // guid -> its link, "\x00" when it has several
 	for i, it := range items {
+		links[i] = Canonical(it.Link)
 		if guid := strings.TrimSpace(drafts[i].guid); guid != "" {
-			link := Canonical(it.Link)
+			link := links[i]
 			if was, ok := onLinks[guid]; ok && was != link {
 				link = "\x00"
 			}
@@ -34,7 +35,7 @@ func identify(f Feed, drafts []draft, items []Item) {
 	dates, texts := map[titled]string{}, map[titled]string{}
 	number := make(map[string]int, len(items))
 	for i, it := range items {
-		values[i] = value(f, drafts[i], it, onLinks)
+		values[i] = value(f, drafts[i], it, links[i], onLinks)
 		number[values[i]]++
 	}
 	for i, it := range items {
@@ -73,8 +74,8 @@ func identify(f Feed, drafts []draft, items []Item) {
 	}
 }
 
-func value(f Feed, d draft, it Item, onLinks map[string]string) string {
-	guid, link := strings.TrimSpace(d.guid), Canonical(it.Link)
+func value(f Feed, d draft, it Item, link string, onLinks map[string]string) string {
+	guid := strings.TrimSpace(d.guid)
 	title := ""
 	if h := heading(it); h != "" {
 		title = h + "\x00" + when(d)

@@ -78,7 +78,7 @@ func (m *mended) sum() []entrySum {
 	out := make([]entrySum, len(m.parts))
 	root, _, _ := bytes.Cut(m.xml, []byte{'>'})
 	h := sha256.New()
-	var reference, size []byte
+	var reference, piece []byte
 	for i, p := range m.parts {
 		h.Reset()
 		_, _ = h.Write(root) // a hash never fails
@@ -86,10 +86,9 @@ func (m *mended) sum() []entrySum {
 		for n, text := range m.texts[p.textFrom:p.textTo] {
 			reference = strconv.AppendInt(append(reference[:0], held...), int64(p.textFrom+n), 10)
 			before, after, _ := bytes.Cut(rest, reference)
-			size = binary.AppendUvarint(size[:0], uint64(len(text)))
 			_, _ = h.Write(before)
-			_, _ = h.Write(size)
-			_, _ = h.Write([]byte(text))
+			piece = append(binary.AppendUvarint(piece[:0], uint64(len(text))), text...)
+			_, _ = h.Write(piece)
 			rest = after
 		}
 		_, _ = h.Write(rest)

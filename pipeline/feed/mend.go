@@ -98,7 +98,7 @@ type mender struct {
 // mend reads s from its first root element on; ok is false when it has none.
 func mend(s string) (_ mended, ok bool) {
 	m := mender{z: scanner{s: s}}
-	m.out = make([]byte, 0, min(len(s)+len(s)/8, 1<<20)) // long texts do not go there
+	m.out = make([]byte, 0, min(len(s)/4+1<<10, 1<<20)) // long texts do not go there
 	for m.z.next() && !m.ended {
 		switch t := &m.z.tok; t.kind {
 		case startToken:

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -58,7 +59,7 @@ func readBody(in *wire, resp *http.Response, limit int64) (body []byte, size int
 	out, stop, err := decoder(in, resp.Header.Values("Content-Encoding"), limit)
 	if err == nil {
 		defer stop()
-		body, err = io.ReadAll(io.LimitReader(out, limit+1))
+		body, err = readAll(io.LimitReader(out, limit+1), resp.ContentLength)
 	}
 	var failed *Failure
 	switch {
@@ -76,6 +77,15 @@ func readBody(in *wire, resp *http.Response, limit int64) (body []byte, size int
 		return nil, 0, nil // an empty body needs no header of its encoding
 	}
 	return nil, in.n.Load(), failure(ReasonEncoding, "the answer is not in the encoding that it claims")
+}
+
+// readAll is io.ReadAll with room for what was announced, as far as that is
+// what a feed may have: growing step by step takes four times as much.
+func readAll(r io.Reader, announced int64) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(min(max(announced, 0), 256<<10)) + bytes.MinRead)
+	_, err := b.ReadFrom(r)
+	return b.Bytes(), err
 }
 
 // decoder undoes the one encoding that the header names.

@@ -62,7 +62,7 @@ func Newness(st State, f feed.Feed, doc *feed.Parsed, fetched time.Time, how Rea
 	n.Cut, n.Next.Newest = len(doc.Items)-len(items), newest
 	first := st.LastSuccess.IsZero()
 	relearn := !first && st.Parser != feed.ParserVersion
-	keys := identify(st, f, items)
+	keys, links := identify(st, f, items)
 
 	next := make(map[string]Known, len(items)+len(st.Items))
 	var fresh []int // indexes into n.Drafts of new items
@@ -78,7 +78,7 @@ func Newness(st State, f feed.Feed, doc *feed.Parsed, fetched time.Time, how Rea
 			continue
 		}
 		old, known := st.Items[key]
-		k := remember(it, old)
+		k := remember(it, links[i], old)
 		next[key] = k
 		if known {
 			overlap++
@@ -156,13 +156,13 @@ func (n *News) hold(fresh []int, first bool, last, now time.Time, backlog time.D
 }
 
 // identify gives each item its key: the one it was remembered by, else the
-// one that feed.Parse proposed. An index without identity gets "". With
-// identity auto, an item whose guid changed is recognised by its link and
-// title, or link and text; and a guid that comes back with another item's
-// link is not that item.
-func identify(st State, f feed.Feed, items []feed.Item) []string {
-	keys := make([]string, len(items))
-	links := make([]string, len(items))
+// one that feed.Parse proposed, beside the hash of its link. An index without
+// identity gets "". With identity auto, an item whose guid changed is recognised
+// by its link and title, or link and text; and a guid that comes back with
+// another item's link is not that item.
+func identify(st State, f feed.Feed, items []feed.Item) (keys, links []string) {
+	keys = make([]string, len(items))
+	links = make([]string, len(items))
 	taken := make(map[string]bool, len(items))
 	auto := f.Identity == "" || f.Identity == "auto"
 	for i, it := range items {
@@ -208,18 +208,18 @@ func identify(st State, f feed.Feed, items []feed.Item) []string {
 		}
 		keys[i], taken[key] = key, true
 	}
-	return keys
+	return keys, links
 }
 
 // remember is what we keep of an item; a revision that returns moves to the
 // end and so is not forgotten.
-func remember(it feed.Item, old Known) Known {
+func remember(it feed.Item, link string, old Known) Known {
 	revisions := slices.DeleteFunc(slices.Clone(old.Revisions), func(r string) bool { return r == it.Revision })
 	revisions = append(revisions, it.Revision)
 	if extra := len(revisions) - maxRevisions; extra > 0 {
 		revisions = revisions[extra:]
 	}
-	return Known{GUID: hash(16, it.GUID), Link: hashLink(it.Link), Title: hashTitle(it.Title),
+	return Known{GUID: hash(16, it.GUID), Link: link, Title: hashTitle(it.Title),
 		Sequence: old.Sequence, Revisions: revisions}
 }
 
@@ -310,5 +310,5 @@ func hash(n int, parts ...string) string {
 		return ""
 	}
 	sum := sha256.Sum256([]byte(joined))
-	return hex.EncodeToString(sum[:])[:n]
+	return hex.EncodeToString(sum[:(n+1)/2])[:n]
 }
