@@ -141,6 +141,7 @@ type columns struct {
 	items  [][]string
 	titles [][]string
 	shown  []int                // titles of each that an answer held
+	made   map[string]time.Time // when an item was added
 	last   map[string]time.Time // when the last byte of an alert's item was first written
 }
 
@@ -151,6 +152,7 @@ func (c *columns) add(n, to int) {
 	c.items[to] = append(c.items[to], fmt.Sprintf("<item><guid>%d</guid><title>%s</title><description>%s</description><link>https://example.org/%d</link><pubDate>%s</pubDate></item>",
 		n, title, text, n, time.Now().UTC().Format(time.RFC1123Z)))
 	c.titles[to] = append(c.titles[to], title)
+	c.made[title] = time.Now()
 }
 
 // serve writes a document of the newest items.
@@ -171,8 +173,8 @@ func (c *columns) serve(w http.ResponseWriter, i int) {
 	c.shown[i] = max(c.shown[i], n)
 }
 
-func newColumns(b *testing.B, n, window int) (*columns, []feed.Feed) {
-	c := &columns{window: window, items: make([][]string, n), titles: make([][]string, n), shown: make([]int, n), last: map[string]time.Time{}}
+func newColumns(b *testing.B, n, window int, every time.Duration) (*columns, []feed.Feed) {
+	c := &columns{window: window, items: make([][]string, n), titles: make([][]string, n), shown: make([]int, n), made: map[string]time.Time{}, last: map[string]time.Time{}}
 	var feeds []feed.Feed
 	mux := http.NewServeMux()
 	for i := range n {
@@ -181,7 +183,7 @@ func newColumns(b *testing.B, n, window int) (*columns, []feed.Feed) {
 	srv := httptest.NewServer(mux)
 	b.Cleanup(srv.Close)
 	for i := range n {
-		feeds = append(feeds, feed.Feed{ID: fmt.Sprint("f", i), Title: "F", URL: fmt.Sprintf("%s/%d", srv.URL, i), Kind: "ministry", Tier: "authoritative", Country: "US", Language: "en", Every: 100 * time.Millisecond})
+		feeds = append(feeds, feed.Feed{ID: fmt.Sprint("f", i), Title: "F", URL: fmt.Sprintf("%s/%d", srv.URL, i), Kind: "ministry", Tier: "authoritative", Country: "US", Language: "en", Every: every})
 	}
 	return c, feeds
 }
@@ -199,14 +201,22 @@ func openSpeed(b *testing.B, feeds []feed.Feed) *Monitor {
 // BenchmarkAlert: from the body's last byte to the acknowledged alert, with 100
 // items a second of which a tenth alert. A document lists 20 items, more than
 // the median of real feeds (16): two seconds' worth.
-func BenchmarkAlert(b *testing.B) { benchmarkFlow(b, 10*time.Millisecond, 10, 20) }
+func BenchmarkAlert(b *testing.B) {
+	benchmarkFlow(b, 10*time.Millisecond, 10, 20, 100*time.Millisecond)
+}
 
-// BenchmarkAlertBusy: the same with 1,000 items a second; three seconds' worth
-// in a document, for a machine that is busy with other things.
-func BenchmarkAlertBusy(b *testing.B) { benchmarkFlow(b, time.Millisecond, 50, 60) }
+// BenchmarkAlertBusy: the same with 1,000 items a second, of 50 feeds that are
+// asked each second: 20 items of a document's 60 are new, three seconds' worth
+// for a machine that is busy with other things. (No real feed may be asked more
+// often than once a minute; ten times a second, as above, the daemon would read
+// 30,000 items a second for the 1,000 and append them by ones and twos.)
+func BenchmarkAlertBusy(b *testing.B) {
+	benchmarkFlow(b, time.Millisecond, 50, 60, time.Second)
+}
 
-func benchmarkFlow(b *testing.B, gap time.Duration, feeds, window int) {
-	c, list := newColumns(b, feeds, window)
+// benchmarkFlow publishes an item each gap, to one feed after the other.
+func benchmarkFlow(b *testing.B, gap time.Duration, feeds, window int, every time.Duration) {
+	c, list := newColumns(b, feeds, window, every)
 	m := openSpeed(b, list)
 	out := &stamps{Outbox: m.raiser.Outbox, at: map[string]time.Time{}, wake: make(chan struct{}, 1)}
 	m.raiser.Outbox = out
@@ -224,6 +234,7 @@ func benchmarkFlow(b *testing.B, gap time.Duration, feeds, window int) {
 		n++
 		time.Sleep(time.Until(start.Add(time.Duration(n) * gap)))
 	}
+	added := time.Now()
 	want := (n + 9) / 10
 	deadline := time.After(time.Minute)
 	for have := 0; have < want; {
@@ -236,15 +247,18 @@ func benchmarkFlow(b *testing.B, gap time.Duration, feeds, window int) {
 		have = len(out.at)
 		out.mu.Unlock()
 	}
-	took := time.Since(start)
 	fsync, slow := disk.end()
 	cancel()
 	if err := <-done; err != nil {
 		b.Error(err)
 	}
 	var lags []time.Duration
+	var late time.Duration // the last items, but for the time that they waited to be asked for
 	for title, at := range out.at {
 		lags = append(lags, at.Sub(c.last[title]))
+		if made := c.made[title]; made.After(added.Add(-every)) {
+			late = max(late, at.Sub(made)-every*11/10)
+		}
 	}
 	p50, p99 := quantile(lags, .5), quantile(lags, .99)
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
@@ -253,7 +267,7 @@ func benchmarkFlow(b *testing.B, gap time.Duration, feeds, window int) {
 	b.ReportMetric(ms(fsync), "fsync-p50-ms")
 	b.ReportMetric(ms(slow), "fsync-p99-ms")
 	b.ReportMetric(ms(p50-time.Millisecond)/ms(fsync), "p50-fsyncs")
-	b.ReportMetric(float64(n)/took.Seconds(), "items/s")
+	b.ReportMetric(float64(n)/(added.Sub(start)+late).Seconds(), "items/s")
 	b.ReportMetric(float64(len(lags)), "alerts")
 }
 
