@@ -524,6 +524,16 @@ func TestTakeover(t *testing.T) {
 						t.Errorf("a replica shows feed %s as %s, last new item %v", f.ID, f.State, f.LastNewItem)
 					}
 				}
+				for _, path := range []string{"/", "/metrics", "/readyz", "/api/v1/alerts"} {
+					resp, err := http.Get(pages[p.Process.Pid] + path)
+					if err != nil {
+						t.Fatal(err)
+					}
+					_ = resp.Body.Close()
+					if resp.StatusCode != http.StatusOK {
+						t.Errorf("%s of a replica answers %s", path, resp.Status)
+					}
+				}
 				text, err := exec.Command("monitor", "status", "--server", pages[p.Process.Pid]).CombinedOutput()
 				if err != nil || strings.Count(string(text), "\nreplica ") != 3 || strings.Count(string(text), ", this one") != 1 || !strings.Contains(string(text), "active on ") {
 					t.Errorf("monitor status: %v\n%s", err, text)

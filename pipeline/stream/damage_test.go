@@ -17,6 +17,21 @@ import (
 	"newsmonitor/pipeline/poll"
 )
 
+// fill makes ITEMS large enough for several blocks.
+func fill(t *testing.T, s *Store, n int) {
+	t.Helper()
+	var drafts []poll.Draft
+	for i := range n {
+		d := draft(fmt.Sprint(i), "r1", 0)
+		d.Item.Title = fmt.Sprintf("title %d ends", i)
+		d.Item.Content = strings.Repeat("words and words ", 256)
+		drafts = append(drafts, d)
+	}
+	if _, err := s.Items().Append(t.Context(), drafts); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestDamage: whatever takes messages from a store's folder while nobody runs
 // is noticed at the next start and said with a way forward, at each start until
 // somebody decides; what takes nothing is not.
@@ -74,15 +89,7 @@ func TestDamage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var drafts []poll.Draft
-			for i := range n {
-				d := draft(fmt.Sprint(i), "r1", 0)
-				d.Item.Content = strings.Repeat("words and words ", 256)
-				drafts = append(drafts, d)
-			}
-			if _, err := s.Items().Append(t.Context(), drafts); err != nil {
-				t.Fatal(err)
-			}
+			fill(t, s, n)
 			s.Close()
 			tc.harm(t, o.Dir)
 			for start := range 2 {

@@ -17,7 +17,6 @@ import (
 
 	"newsmonitor/pipeline/alert"
 	"newsmonitor/pipeline/feed"
-	"newsmonitor/pipeline/poll"
 	"newsmonitor/pipeline/rule"
 )
 
@@ -34,16 +33,7 @@ func TestUnreadable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var drafts []poll.Draft
-	for i := range n {
-		d := draft(fmt.Sprint(i), "r1", 0)
-		d.Item.Title = fmt.Sprintf("title %d ends", i)
-		d.Item.Content = strings.Repeat("words and words ", 256)
-		drafts = append(drafts, d)
-	}
-	if _, err := s.Items().Append(t.Context(), drafts); err != nil {
-		t.Fatal(err)
-	}
+	fill(t, s, n)
 	for i := range 20 {
 		e := event(fmt.Sprint(i), rule.High, alert.Raised)
 		e.Data.Item.Title = fmt.Sprintf("alert %d ends", i)
