@@ -26,7 +26,7 @@ func (m *Monitor) clock(ctx context.Context) error {
 		now := time.Now()
 		if by := now.Round(0).Sub(was.Round(0)) - now.Sub(was); by.Abs() >= clockJump {
 			m.log.Warn("the clock was set, or the machine slept: the time of day jumped; what is kept for a time, as items and alerts by --keep-items and --keep-alerts, ends by it",
-				"by", by.Round(time.Second), "now", now.UTC().Truncate(time.Second))
+				"jump", by.Round(time.Second))
 		}
 		was = now
 	}

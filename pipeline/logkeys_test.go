@@ -32,6 +32,7 @@ var logKeys = map[string]string{
 	"format":         "number of the stored format",
 	"handler":        "route of the page or API",
 	"hint":           "what an operator can do",
+	"jump":           "how far the clock was set",
 	"kind":           "which kind of what the message names",
 	"last":           "a stream's last sequence",
 	"lasted":         "how long a state lasted that is over",

@@ -122,7 +122,7 @@ func (s *Store) warnOfLost(ctx context.Context, name string) error {
 	}
 	n, err := lost(ctx, st)
 	if err == nil && n > 0 {
-		s.log.Error("the backup lacks messages that cannot be read: the disk holds other bytes than were written; keep the backup before this one", "stream", name, "messages", n)
+		s.log.Error("the backup lacks messages that cannot be read: the disk holds other bytes than were written; keep the backup before this one", "stream", name, "count", n)
 	}
 	return err
 }
@@ -336,7 +336,7 @@ func (s *Store) restored(ctx context.Context, js jetstream.JetStream, head backu
 			continue // mutes that ended since are gone
 		}
 		if have, want := st.CachedInfo().State.Msgs, tail.Messages[name]; have < want {
-			s.log.Warn("the restored stream holds less than the one that was backed up: what has reached its age since is gone, and what could not be read then", "stream", name, "messages", have, "of", want)
+			s.log.Warn("the restored stream holds less than the one that was backed up: what has reached its age since is gone, and what could not be read then", "stream", name, "count", have, "was", want)
 		}
 	}
 	return nil

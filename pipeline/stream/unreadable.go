@@ -36,7 +36,7 @@ type verified struct {
 func (s *Store) verify(ctx context.Context, look time.Duration) {
 	for label, st := range map[string]jetstream.Stream{"items": s.items, "alerts": s.alerts} {
 		if err := s.verifyPart(ctx, label, st, look); err != nil && ctx.Err() == nil {
-			s.log.Debug("the stream cannot be verified now", "stream", st.CachedInfo().Config.Name, "err", err)
+			s.log.Debug("the stream cannot be verified now", "stream", st.CachedInfo().Config.Name, "error", err)
 		}
 	}
 }
@@ -116,7 +116,7 @@ func (s *Store) found(label, name string, seq uint64) {
 	}
 	v.known = true
 	s.log.Error("a message of the stream cannot be read: the disk holds other bytes than were written; readers pass over it", "stream", name, "sequence", seq,
-		"way_forward", "look after the disk; stop the daemon and restore the last backup (monitor restore FILE --data NEW), or go on with what can be read: a backup made now holds that")
+		"hint", "look after the disk; stop the daemon and restore the last backup (monitor restore FILE --data NEW), or go on with what can be read: a backup made now holds that")
 }
 
 // next waits for a consumer's next message and returns nil when there is none
