@@ -52,6 +52,7 @@ type stories struct {
 	byLink   map[uint64][]*carrier
 	byTitle  map[uint64][]*carrier
 	of       map[string][]*carrier // by story
+	asked    uint64                // how often for candidates
 }
 
 // carrier is an item in a story.
@@ -62,6 +63,9 @@ type carrier struct {
 	sketch   sketch
 	channels map[string]*carried
 	dead     bool // dropped, or replaced by a later revision
+
+	asked uint64 // when it last was a candidate
+	signs int    // what spoke for it then
 }
 
 // carried is the alert of a carrier in one channel. A later revision of the
@@ -153,13 +157,22 @@ func within(a, b int64) bool {
 // candidates are carriers with the item's link or title, or at least two of
 // its telling words, by arrival.
 func (x *stories) candidates(l *looked) []*carrier {
-	seen := map[*carrier]int{}
+	x.asked++
+	var out []*carrier
 	count := func(cs []*carrier, n int) {
 		for i, left := len(cs)-1, maxCommon; i >= 0 && left > 0; i-- {
-			if !cs[i].dead {
-				seen[cs[i]] += n
-				left--
+			c := cs[i]
+			if c.dead {
+				continue
 			}
+			if c.asked != x.asked {
+				c.asked, c.signs = x.asked, 0
+			}
+			if c.signs < 2 && c.signs+n >= 2 {
+				out = append(out, c)
+			}
+			c.signs += n
+			left--
 		}
 	}
 	if l.link != 0 {
@@ -171,18 +184,12 @@ func (x *stories) candidates(l *looked) []*carrier {
 	for h := range l.all {
 		count(x.byWord[h], 1)
 	}
-	out := make([]*carrier, 0, len(seen))
-	for c, n := range seen {
-		if n >= 2 {
-			out = append(out, c)
-		}
-	}
 	// Not by the map's order: of two that are as alike the earlier one counts.
 	byArrival := func(a, b *carrier) int {
 		return cmp.Or(cmp.Compare(a.sketch.fetched, b.sketch.fetched), strings.Compare(a.item, b.item))
 	}
 	if len(out) > maxCompared {
-		slices.SortFunc(out, func(a, b *carrier) int { return cmp.Or(cmp.Compare(seen[b], seen[a]), byArrival(a, b)) })
+		slices.SortFunc(out, func(a, b *carrier) int { return cmp.Or(cmp.Compare(b.signs, a.signs), byArrival(a, b)) })
 		out = out[:maxCompared]
 	}
 	slices.SortFunc(out, byArrival)
