@@ -27,6 +27,7 @@ import (
 type Desk struct {
 	s        *Store
 	instance string
+	check    time.Duration // how often the copy is compared with the bucket
 
 	mu    sync.Mutex // guards what follows
 	mutes map[string]alert.Mute
@@ -40,7 +41,7 @@ type Desk struct {
 
 // Desk opens the desk's copy; Run fills it.
 func (s *Store) Desk(instance string) *Desk {
-	return &Desk{s: s, instance: instance, mutes: map[string]alert.Mute{}, acks: map[string]alert.Ack{}, held: map[string]int{}, known: make(chan struct{})}
+	return &Desk{s: s, instance: instance, check: deskCheck, mutes: map[string]alert.Mute{}, acks: map[string]alert.Ack{}, held: map[string]int{}, known: make(chan struct{})}
 }
 
 const (
@@ -49,8 +50,7 @@ const (
 
 	// muteLag is how much longer than itself a mute is kept: the clocks of
 	// replicas and server differ.
-	muteLag = time.Minute
-	// deskCheck is how often the copy is compared with the bucket.
+	muteLag   = time.Minute
 	deskCheck = 30 * time.Second
 )
 
@@ -94,9 +94,16 @@ func (d *Desk) follow(ctx context.Context) error {
 	defer func() { _ = w.Stop() }()
 	fresh := &Desk{s: d.s, mutes: map[string]alert.Mute{}, acks: map[string]alert.Ack{}} // replaces the copy once it is whole: what went while we were away is not in it
 	into := fresh
-	tick := time.NewTicker(deskCheck)
+	whole := func() {
+		d.mu.Lock()
+		d.mutes, d.acks, d.seen = fresh.mutes, fresh.acks, max(fresh.seen, before) // the last may be a mark that went since
+		d.mu.Unlock()
+		into = d
+		d.first.Do(func() { close(d.known) })
+	}
+	tick := time.NewTicker(d.check)
 	defer tick.Stop()
-	behind := uint64(0)
+	behind, listed := uint64(0), -1
 	for {
 		select {
 		case <-ctx.Done():
@@ -105,6 +112,16 @@ func (d *Desk) follow(ctx context.Context) error {
 			last, err := d.last(ctx)
 			if err != nil {
 				return err
+			}
+			if into != d {
+				// The server counts what it cannot read as yet to come. Judging
+				// must not wait for that.
+				if n := len(fresh.mutes) + len(fresh.acks); n != listed {
+					listed = n
+					continue
+				}
+				d.s.log.Error("a mute or an acknowledgement cannot be read: the disk holds other bytes than were written; the others are in force", "bucket", d.s.names.desk)
+				whole()
 			}
 			d.mu.Lock()
 			seen := d.seen
@@ -124,11 +141,7 @@ func (d *Desk) follow(ctx context.Context) error {
 			case e != nil:
 				into.note(e.Key(), e.Operation() == jetstream.KeyValuePut, e.Value(), e.Revision())
 			default:
-				d.mu.Lock()
-				d.mutes, d.acks, d.seen = fresh.mutes, fresh.acks, max(fresh.seen, before) // the last may be a mark that went since
-				d.mu.Unlock()
-				into = d
-				d.first.Do(func() { close(d.known) })
+				whole()
 			}
 		}
 	}

@@ -156,3 +156,46 @@ func (h *heard) String() string {
 	defer h.mu.Unlock()
 	return h.text.String()
 }
+
+// TestUnreadableMute: a bit flips in a mute. The others are in force, and
+// nobody who judges an alert waits for it.
+func TestUnreadableMute(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		d, done := s.Desk("test"), make(chan error, 1)
+		go func() { done <- d.Run(ctx) }()
+		for _, feed := range []string{"first", "second", "third"} {
+			if _, err := d.Mute(ctx, someMute(alert.Scope{Feed: feed})); err != nil {
+				t.Error(err)
+			}
+		}
+		cancel()
+		<-done
+		s.Close()
+	}()
+	flip(t, filepath.Join(o.Dir, "jetstream", "*", "streams", "KV_DESK", "msgs", "*.blk"), "second")
+	said := &heard{}
+	o.Log, o.Registry = slog.New(slog.NewTextHandler(said, nil)), prometheus.NewRegistry()
+	s = open(t, o)
+	d := s.Desk("test")
+	d.check = 50 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- d.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	known, end := context.WithTimeout(ctx, 30*time.Second)
+	defer end()
+	active, err := d.Mutes(known)
+	if err != nil || len(active) != 2 || !strings.Contains(said.String(), "cannot be read") {
+		t.Errorf("%d mutes, %v; want the two others, and to hear of it: %s", len(active), err, said)
+	}
+	if _, err := d.Mute(ctx, someMute(alert.Scope{Feed: "fourth"})); err != nil || len(mutes(t, d)) != 3 {
+		t.Errorf("after one more: %d mutes, %v", len(mutes(t, d)), err)
+	}
+}
