@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -491,6 +492,24 @@ func (w *press) batter(t *testing.T, ds []*ward, rounds int, also func(round int
 	}
 }
 
+// known waits until a replica knows of each feed that it was read, by whom ever.
+func (w *press) known(t *testing.T, page string) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; <-time.After(100 * time.Millisecond) {
+		var live struct{ Feeds []web.FeedStatus }
+		if err := (server{Server: page}).get(t.Context(), "/api/v1/feeds", &live); err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(live.Feeds, func(f web.FeedStatus) bool { return f.State != "ok" || f.LastNewItem.IsZero() })
+		if i < 0 && len(live.Feeds) == len(w.feeds) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a replica shows these feeds: %+v", live.Feeds)
+		}
+	}
+}
+
 // TestTakeover: of three replicas, the one that raises alerts is killed, or
 // hangs. Within 20 s another raises, all feeds are polled again, and each feed
 // by one alone; the one that hung is fenced when it comes back.
@@ -515,15 +534,7 @@ func TestTakeover(t *testing.T) {
 			}
 			st := status(t, pages[ps[0].Process.Pid], func(st web.Status) bool { return shares(st, 3) && st.Readers[0].Owner != "" })
 			for _, p := range ps { // each knows of all feeds and of all replicas
-				var live struct{ Feeds []web.FeedStatus }
-				if err := (server{Server: pages[p.Process.Pid]}).get(t.Context(), "/api/v1/feeds", &live); err != nil {
-					t.Fatal(err)
-				}
-				for _, f := range live.Feeds {
-					if f.State != "ok" || f.LastNewItem.IsZero() {
-						t.Errorf("a replica shows feed %s as %s, last new item %v", f.ID, f.State, f.LastNewItem)
-					}
-				}
+				w.known(t, pages[p.Process.Pid])
 				for _, path := range []string{"/", "/metrics", "/readyz", "/api/v1/alerts"} {
 					resp, err := http.Get(pages[p.Process.Pid] + path)
 					if err != nil {
