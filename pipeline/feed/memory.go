@@ -48,6 +48,7 @@ type remembered struct {
 	around around
 	draft  draft // without summary and content
 	item   Item  // without key, source and time
+	size   int   // about what it takes, in bytes
 }
 
 // around is what decides what an entry says, but does not stand in it.
@@ -142,7 +143,7 @@ func (r *reader) fits(d *dater) bool {
 	}
 	f := r.doc.Feed
 	r.here = around{feed: f.ID, feedLanguage: f.Language, layout: f.DateLayout, country: f.Country,
-		url: r.doc.URL, base: strings.Clone(r.base), link: strings.Clone(r.link), declared: r.declared, language: r.parsed.Language, authors: r.authors,
+		url: r.doc.URL, base: r.base, link: r.link, declared: r.declared, language: r.parsed.Language, authors: r.authors,
 		monthly: d.monthly, certain: d.certain}
 	for _, x := range r.known {
 		if x != nil && (!r.whole || x.around != r.here) {
@@ -199,17 +200,20 @@ func (m *Memory) put(s entrySum, x *remembered) {
 		m.young, m.old, m.bytes = map[entrySum]*remembered{}, m.young, 0
 	}
 	m.young[s] = x
-	m.bytes += x.size()
+	m.bytes += x.size
 }
 
 // keep remembers an item.
 func (m *Memory) keep(s entrySum, a around, d draft, it Item) {
 	it.Fetched, it.Source = time.Time{}, Source{}
-	x := &remembered{around: a, draft: d, item: it}
-	if x.size() > maxRemembered {
+	d.summary, d.content = "", ""
+	x := &remembered{around: a, draft: d, item: it, size: rememberedCost}
+	for _, s := range x.texts() {
+		x.size += 16 + len(*s)
+	}
+	if x.size > maxRemembered {
 		return
 	}
-	x.draft.summary, x.draft.content = "", ""
 	x.own()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -226,28 +230,31 @@ func (m *Memory) forget(sums []entrySum) {
 	}
 }
 
-// size is about what it takes to remember an item.
-func (x *remembered) size() int {
-	n := rememberedCost + len(x.item.Title) + len(x.item.Summary) + len(x.item.Content) + len(x.draft.title)
-	for _, list := range [][]string{x.draft.links, x.draft.authors, x.draft.categories, x.draft.published, x.draft.updated, x.item.Authors, x.item.Categories} {
-		for _, s := range list {
-			n += 16 + len(s)
+// texts are all strings of what is remembered.
+func (x *remembered) texts() []*string {
+	d, it, a := &x.draft, &x.item, &x.around
+	all := []*string{&d.guid, &d.base, &d.title, &d.language, &it.GUID, &it.Link, &it.Title, &it.Summary, &it.Content, &it.Language,
+		&a.base, &a.link, &a.authors}
+	for _, list := range x.lists() {
+		for i := range *list {
+			all = append(all, &(*list)[i])
 		}
 	}
-	return n
+	return all
+}
+
+func (x *remembered) lists() []*[]string {
+	d, it := &x.draft, &x.item
+	return []*[]string{&d.links, &d.authors, &d.categories, &d.published, &d.updated, &it.Authors, &it.Categories, &it.Cut}
 }
 
 // own copies what may be a piece of the document, which else would be held as
 // long.
 func (x *remembered) own() {
-	d, it := &x.draft, &x.item
-	for _, s := range []*string{&d.guid, &d.base, &d.title, &d.language, &it.GUID, &it.Link, &it.Title, &it.Summary, &it.Content, &it.Language} {
-		*s = strings.Clone(*s)
-	}
-	for _, list := range []*[]string{&d.links, &d.authors, &d.categories, &d.published, &d.updated, &it.Authors, &it.Categories, &it.Cut} {
+	for _, list := range x.lists() {
 		*list = slices.Clone(*list)
-		for i, s := range *list {
-			(*list)[i] = strings.Clone(s)
-		}
+	}
+	for _, s := range x.texts() {
+		*s = strings.Clone(*s)
 	}
 }

@@ -102,15 +102,38 @@ func TestMemoryRemembers(t *testing.T) {
 		doc.Body = []byte(strings.ReplaceAll(string(benchRSS(10, 1)), "news-", fmt.Sprint("n", n, "-")))
 		sameAsParse(t, m, doc, "many documents")
 	}
+	for n := range 50 { // whatever field is long
+		long := fmt.Sprint(n, strings.Repeat("x", 8<<10))
+		doc.Body = fmt.Appendf(nil, `<feed xml:base="https://example.org/%[1]s"><title>t</title><link href="%[1]s"/><author><name>%[1]s</name></author>
+			<entry xml:base="/%[1]s"><id>%[1]s</id><title>%[2]d</title></entry></feed>`, long, n)
+		sameAsParse(t, m, doc, "long fields")
+	}
 	held := 0
 	for _, generation := range []map[entrySum]*remembered{m.young, m.old} {
 		for _, x := range generation {
-			held += x.size()
+			held += lengths(reflect.ValueOf(*x))
 		}
 	}
 	if held == 0 || held > 64<<10+2*maxRemembered {
 		t.Errorf("%d bytes held", held)
 	}
+}
+
+// lengths is how long all strings within a value are.
+func lengths(v reflect.Value) (n int) {
+	switch v.Kind() {
+	case reflect.String:
+		return v.Len()
+	case reflect.Struct:
+		for i := range v.NumField() {
+			n += lengths(v.Field(i))
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			n += lengths(v.Index(i))
+		}
+	}
+	return n
 }
 
 func FuzzMemory(f *testing.F) {
