@@ -120,7 +120,7 @@ func (d *Desk) follow(ctx context.Context) error {
 					listed = n
 					continue
 				}
-				d.s.log.Error("a mute or an acknowledgement cannot be read: the disk holds other bytes than were written; the others are in force", "bucket", d.s.names.desk)
+				d.s.log.Error("a mute or an acknowledgement cannot be read: the disk holds other bytes than were written; the others are in force", "stream", "KV_"+d.s.names.desk)
 				whole()
 			}
 			d.mu.Lock()
