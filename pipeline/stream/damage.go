@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -106,10 +107,8 @@ func (s *Store) checkDamage(ctx context.Context) {
 		config := stream.CachedInfo().Config
 		was, is := s.before[config.Name], now[config.Name]
 		s.verified[label].at = was.Verified
-		for _, seq := range was.Unreadable {
-			if bad, err := unreadable(ctx, stream, seq, &s.verified[label].deleted); err == nil && bad {
-				s.found(label, config.Name, seq)
-			}
+		if bad, err := unreadable(ctx, stream, slices.Values(was.Unreadable), &s.verified[label].deleted); err == nil {
+			s.found(label, config.Name, bad)
 		}
 		what := missing(was, is, config, time.Now())
 		if what == "" {

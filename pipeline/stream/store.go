@@ -241,18 +241,19 @@ const lookEach = 10 * time.Second
 // Run watches over the store until ctx ends: the state of its streams for the
 // metrics, and the embedded server's health.
 func (s *Store) Run(ctx context.Context) error {
-	tick := time.NewTicker(cmp.Or(s.opts.look, lookEach))
+	each := cmp.Or(s.opts.look, lookEach)
+	tick := time.NewTicker(each)
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		s.observe(ctx)
 		if s.server != nil {
-			if n%6 == 5 {
+			if n%6 == 5 { // and no oftener: for any message the server reads a block of thousands
+				s.verify(ctx, 6*each)
 				s.checkpoint(ctx)
 			}
 			if err := s.server.mend(ctx); err != nil {
 				return err
 			}
-			s.verify(ctx, cmp.Or(s.opts.look, lookEach))
 		}
 		select {
 		case <-ctx.Done():

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -32,16 +33,17 @@ type verified struct {
 	known   bool      // said in this process
 }
 
-// verify reads a part of each stream, so that all of it is read once a day.
-func (s *Store) verify(ctx context.Context, look time.Duration) {
+// verify reads a part of each stream, so that all of it is read once a day; each
+// is how often it is called.
+func (s *Store) verify(ctx context.Context, each time.Duration) {
 	for label, st := range map[string]jetstream.Stream{"items": s.items, "alerts": s.alerts} {
-		if err := s.verifyPart(ctx, label, st, look); err != nil && ctx.Err() == nil {
+		if err := s.verifyPart(ctx, label, st, each); err != nil && ctx.Err() == nil {
 			s.log.Debug("the stream cannot be verified now", "stream", st.CachedInfo().Config.Name, "error", err)
 		}
 	}
 }
 
-func (s *Store) verifyPart(ctx context.Context, label string, st jetstream.Stream, look time.Duration) error {
+func (s *Store) verifyPart(ctx context.Context, label string, st jetstream.Stream, each time.Duration) error {
 	info, err := st.Info(ctx)
 	if err != nil {
 		return err
@@ -57,65 +59,88 @@ func (s *Store) verifyPart(ctx context.Context, label string, st jetstream.Strea
 		v.begun = time.Now()
 	}
 	// At a steady rate over the day, whatever the pass began with.
-	n := max(verifyLeast, (state.LastSeq-state.FirstSeq)/max(uint64(verifyEach/look), 1))
-	for range n {
-		next := max(v.at+1, state.FirstSeq)
-		if next > v.end {
-			v.at = v.end
-			break
-		}
-		bad, err := unreadable(ctx, st, next, &v.deleted)
-		if err != nil {
-			return err
-		}
-		if bad {
-			s.found(label, st.CachedInfo().Config.Name, next)
-		}
-		v.at = next
+	n := max(verifyLeast, (state.LastSeq-state.FirstSeq)/max(uint64(verifyEach/each), 1))
+	from := max(v.at+1, state.FirstSeq)
+	to := min(max(from+n-1, v.at), v.end)
+	bad, err := unreadable(ctx, st, between(from, to), &v.deleted)
+	if err != nil {
+		return err
 	}
+	s.found(label, st.CachedInfo().Config.Name, bad)
+	v.at = to
 	return nil
 }
 
-// unreadable says whether a sequence holds a message that cannot be read.
-// deleted is what is known of empty ones, and is brought up to date.
-func unreadable(ctx context.Context, st jetstream.Stream, seq uint64, deleted *[]uint64) (bool, error) {
-	_, err := st.GetMsg(ctx, seq)
-	if !errors.Is(err, jetstream.ErrMsgNotFound) {
+// between are the sequences from one to another, both included.
+func between(from, to uint64) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for seq := from; seq <= to && yield(seq); seq++ {
+		}
+	}
+}
+
+// unreadable returns those of some sequences that hold a message which cannot be
+// read. deleted is what is known of empty ones, and is brought up to date.
+func unreadable(ctx context.Context, st jetstream.Stream, seqs iter.Seq[uint64], deleted *[]uint64) (bad []uint64, err error) {
+	none := func(seq uint64) (bool, error) {
+		_, err := st.GetMsg(ctx, seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return true, nil
+		}
 		return false, err
 	}
-	if _, gone := slices.BinarySearch(*deleted, seq); gone {
-		return false, nil
+	var missing []uint64
+	for seq := range seqs {
+		is, err := none(seq)
+		if err != nil {
+			return nil, err
+		}
+		if _, gone := slices.BinarySearch(*deleted, seq); is && !gone {
+			missing = append(missing, seq)
+		}
+	}
+	if len(missing) == 0 {
+		return nil, nil
 	}
 	info, err := st.Info(ctx, jetstream.WithDeletedDetails(true))
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	*deleted = info.State.Deleted
 	slices.Sort(*deleted)
-	if _, gone := slices.BinarySearch(*deleted, seq); gone || seq < info.State.FirstSeq || seq > info.State.LastSeq {
-		return false, nil
+	for _, seq := range missing {
+		if _, gone := slices.BinarySearch(*deleted, seq); gone || seq < info.State.FirstSeq || seq > info.State.LastSeq {
+			continue
+		}
+		still, err := none(seq) // not only at that moment
+		if err != nil {
+			return nil, err
+		}
+		if still {
+			bad = append(bad, seq)
+		}
 	}
-	_, err = st.GetMsg(ctx, seq) // not only at that moment
-	if !errors.Is(err, jetstream.ErrMsgNotFound) {
-		return false, err
-	}
-	return true, nil
+	return bad, nil
 }
 
-// found says that a message cannot be read: at the first of a stream, as a bad
-// disk may have many.
-func (s *Store) found(label, name string, seq uint64) {
+// found says that messages cannot be read: one line, as a bad disk may have many.
+func (s *Store) found(label, name string, bad []uint64) {
+	if len(bad) == 0 {
+		return
+	}
 	v := s.verified[label]
-	if !slices.Contains(v.bad, seq) && len(v.bad) < keptBad {
-		v.bad = append(v.bad, seq)
+	for _, seq := range bad {
+		if !slices.Contains(v.bad, seq) && len(v.bad) < keptBad {
+			v.bad = append(v.bad, seq)
+		}
 	}
 	s.metrics.damaged.WithLabelValues(label).Set(1)
 	if v.known {
-		s.log.Warn("another message of the stream cannot be read", "stream", name, "sequence", seq)
+		s.log.Warn("more messages of the stream cannot be read", "stream", name, "sequence", bad[0], "count", len(bad))
 		return
 	}
 	v.known = true
-	s.log.Error("a message of the stream cannot be read: the disk holds other bytes than were written; readers pass over it", "stream", name, "sequence", seq,
+	s.log.Error("messages of the stream cannot be read: the disk holds other bytes than were written; readers pass over them", "stream", name, "sequence", bad[0], "count", len(bad),
 		"hint", "look after the disk; stop the daemon and restore the last backup (monitor restore FILE --data NEW), or go on with what can be read: a backup made now holds that")
 }
 
@@ -167,21 +192,11 @@ func anyAfter(ctx context.Context, st jetstream.Stream, after uint64, filter []s
 }
 
 // lost counts the messages of a stream that cannot be read now.
-func lost(ctx context.Context, st jetstream.Stream) (n uint64, err error) {
-	info, err := st.Info(ctx, jetstream.WithDeletedDetails(true))
+func lost(ctx context.Context, st jetstream.Stream) (int, error) {
+	info, err := st.Info(ctx)
 	if err != nil {
 		return 0, err
 	}
-	deleted := info.State.Deleted
-	slices.Sort(deleted)
-	for seq := max(info.State.FirstSeq, 1); seq <= info.State.LastSeq; seq++ {
-		bad, err := unreadable(ctx, st, seq, &deleted)
-		if err != nil {
-			return n, err
-		}
-		if bad {
-			n++
-		}
-	}
-	return n, nil
+	bad, err := unreadable(ctx, st, between(max(info.State.FirstSeq, 1), info.State.LastSeq), new([]uint64))
+	return len(bad), err
 }

@@ -116,6 +116,34 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
+// TestUnreadableMany: where much is lost at once, the log has a line a look with
+// the number of it, and each message is looked at.
+func TestUnreadableMany(t *testing.T) {
+	t.Parallel()
+	o, said := options(t), &heard{}
+	o.lazy = true
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, 300)
+	s.Close()
+	for n := 150; n < 250; n++ {
+		flip(t, filepath.Join(o.Dir, "jetstream", "*", "streams", "ITEMS", "msgs", "*.blk"), fmt.Sprintf("title %d ends", n))
+	}
+	o.Log, o.Registry = slog.New(slog.NewTextHandler(said, nil)), prometheus.NewRegistry()
+	s = open(t, o)
+	if n, err := lost(t.Context(), s.items); n != 100 || err != nil {
+		t.Errorf("%d messages are lost, %v", n, err)
+	}
+	for range 3 {
+		s.verify(t.Context(), time.Minute)
+	}
+	if text := said.String(); strings.Count(text, "cannot be read") != 2 || strings.Count(text, "count=50") != 2 || s.verified["items"].at != 300 {
+		t.Errorf("read up to %d: %s", s.verified["items"].at, text)
+	}
+}
+
 // flip changes a bit of a text in one of some files.
 func flip(t *testing.T, files, text string) {
 	t.Helper()
