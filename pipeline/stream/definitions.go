@@ -72,12 +72,31 @@ func (s *Store) bucketConfigs(replicas int) []jetstream.KeyValueConfig {
 	}
 }
 
-// ensure reads each stream and bucket first, and makes what is missing. What is
+// ensurePatience is how long a start waits for a cluster that has no leader,
+// of its own or of a stream.
+const ensurePatience = 30 * time.Second
+
+// ensure makes sure of all streams and buckets. What nobody answers is asked
+// again: servers say nothing of a stream that has no leader yet, as one that
+// another process is just making, and the question is not kept for later.
+func (s *Store) ensure(ctx context.Context) error {
+	for began := time.Now(); ; {
+		err := s.ensureAll(ctx)
+		if err == nil || !leaderless(err) || ctx.Err() != nil || time.Since(began) > ensurePatience {
+			return err
+		}
+		s.log.Warn("NATS does not answer yet; the start waits", "error", err)
+		if !pause(ctx, 500*time.Millisecond) {
+			return err
+		}
+	}
+}
+
+// ensureAll reads each stream and bucket first, and makes what is missing. What is
 // there and differs in something that a promise needs is an error with what it
 // has and what we want; other limits are ours to change if we made the stream.
-func (s *Store) ensure(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
+// Without a deadline of ctx each question has the client's own, 5 s.
+func (s *Store) ensureAll(ctx context.Context) error {
 	ctx, end := s.trouble.during(ctx)
 	defer end()
 	info, err := s.js.AccountInfo(ctx)

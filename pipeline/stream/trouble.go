@@ -115,6 +115,16 @@ func full(err error) bool {
 	return false
 }
 
+// leaderless says whether a cluster failed us in a way that ends by itself, when
+// it has elected. A refused permission has no answer either, but its own error.
+func leaderless(err error) bool {
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode == 10008 || api.ErrorCode == 10005 // no leader; too few servers known yet
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout)
+}
+
 // explain says what a failure of NATS means and what to do.
 func (s *Store) explain(doing string, err error) error {
 	hint := ""
