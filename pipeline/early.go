@@ -98,14 +98,12 @@ type inbox struct {
 }
 
 // Append stores drafts and judges them meanwhile.
-func (i inbox) Append(ctx context.Context, drafts []poll.Draft) (sequences []uint64, err error) {
-	all := i.early.begin(drafts)
-	if len(all) == 0 {
-		return i.Items.Append(ctx, drafts)
-	}
+func (i inbox) Append(ctx context.Context, drafts []poll.Draft) ([]uint64, error) {
+	// Storing goes first where there is one processor only: it mostly waits.
 	var work sync.WaitGroup
-	work.Go(func() { sequences, err = i.Items.Append(ctx, drafts) })
-	judge(all) // here, on a processor that is awake: it takes longer than storing
-	work.Wait()
-	return sequences, err
+	if all := i.early.begin(drafts); len(all) > 0 {
+		work.Go(func() { judge(all) })
+	}
+	defer work.Wait()
+	return i.Items.Append(ctx, drafts)
 }
