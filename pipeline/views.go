@@ -202,7 +202,7 @@ func (m *Monitor) status() web.Status {
 	maps.Copy(st.Feeds, m.feedCounts(ctx))
 	if infos, err := m.store.Streams(ctx); err == nil {
 		for _, i := range infos {
-			st.Streams = append(st.Streams, web.StreamStatus{Name: i.Name, Messages: i.Messages, Bytes: i.Bytes, Limit: i.MaxBytes, First: i.First, Last: i.Last})
+			st.Streams = append(st.Streams, web.StreamStatus{Name: i.Name, Messages: i.Messages, Bytes: i.Bytes, Limit: i.MaxBytes, First: i.First, Last: i.Last, Damage: i.Damage})
 		}
 	}
 	if r, err := m.store.Reader(ctx, "raise"); err == nil {

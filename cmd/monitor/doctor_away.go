@@ -13,6 +13,7 @@ import (
 	"newsmonitor/pipeline/feed"
 	"newsmonitor/pipeline/poll"
 	"newsmonitor/pipeline/stream"
+	"newsmonitor/pipeline/web"
 )
 
 // examineDaemon asks whether a daemon of ours listens where these flags would,
@@ -37,6 +38,13 @@ func examineDaemon(ctx context.Context, addr string) (f finding, running bool) {
 	text := strings.TrimSpace(string(b))
 	switch {
 	case resp.StatusCode == http.StatusOK && text == "ok":
+		var st web.Status
+		_ = (server{Server: "http://" + addr}).get(ctx, "/api/v1/status", &st) // may need a token, which is not ours
+		for _, s := range st.Streams {
+			if s.Damage != "" {
+				return finding{"daemon", wrong, fmt.Sprintf("the store of the one at http://%s is damaged: %s: %s", addr, s.Name, s.Damage), "its log says what to do, and so does deploy/RUNBOOK.md at MonitorStreamDamaged"}, true
+			}
+		}
 		return finding{"daemon", fine, "one runs at http://" + addr + " and is ready", ""}, true
 	case resp.StatusCode == http.StatusServiceUnavailable && strings.HasPrefix(text, "not ready: "):
 		return finding{"daemon", wrong, "the one at http://" + addr + " is " + text, "monitor status and its log say more; deploy/RUNBOOK.md says what to do"}, true

@@ -57,6 +57,20 @@ func TestDoctorRights(t *testing.T) {
 	}
 	_ = p.Wait()
 
+	write(t, filepath.Join(dir, "data", "checkpoint.json"), `{"ITEMS": {"first": 1, "last": 1000, "messages": 1000}}`) // the disk gave back less
+	p = startProcess(t, dir, "--nats-listen", "127.0.0.1:0", "--http", where, "--rules", "builtin", "--data", "data")
+	p.says(t, "newsmonitor runs")
+	lost := "ITEMS: it lacks the end: it was at sequence 1000 and is at "
+	has(doctor(0, "--http", where, "--nats-listen", "off", "--data", "data"), "the store of the one at http://"+where+" is damaged: "+lost)
+	text, err := exec.Command("monitor", "status", "--server", "http://"+where).Output()
+	if err != nil || !strings.Contains(string(text), "DAMAGED") || !strings.Contains(string(text), lost) {
+		t.Errorf("status of a damaged store: %v\n%s", err, text)
+	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.Wait()
+
 	t.Run("as somebody else", func(t *testing.T) {
 		if os.Getuid() != 0 {
 			t.Skip("needs root, who alone can be somebody else; .ci/run is root in a container")

@@ -105,6 +105,9 @@ func (c *statusCmd) show(t terminal, st web.Status, feeds []web.FeedStatus) {
 	line("nats", "%s (%s), alerts on %s.alerts.>", safe(where), nats, st.NATS.Prefix)
 	for _, s := range st.Streams {
 		line(strings.ToLower(s.Name), "%d messages, %s of %s", s.Messages, bytesText(s.Bytes), bytesText(uint64(max(0, s.Limit))))
+		if s.Damage != "" {
+			line("DAMAGED", "%s: %s; the log says what to do, and so does deploy/RUNBOOK.md", s.Name, s.Damage)
+		}
 	}
 	for _, r := range st.Readers {
 		line("reader", "%s is %d items behind%s", r.Name, r.Lag, activeAt(r.Owner, st.Nodes))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -115,10 +116,35 @@ func (s *Store) checkDamage(ctx context.Context) {
 			continue
 		}
 		s.damaged = append(s.damaged, config.Name)
+		s.harm.add(config.Name, "it lacks "+what)
 		s.metrics.damaged.WithLabelValues(label).Set(1)
 		s.log.Error("the stream holds less than when the daemon last ran: its folder is damaged, or an older copy", "stream", config.Name, "missing", what,
 			"hint", fmt.Sprintf("stop the daemon and restore the last backup (monitor restore FILE --data NEW), or go on with what is left: delete %s and restart", s.checkpointFile()))
 	}
+}
+
+// harm is what was found damaged, by stream, for those who ask how we are.
+type harm struct {
+	mu    sync.Mutex
+	found map[string]string
+}
+
+// add notes the first that is found of a stream: the log has the others.
+func (h *harm) add(stream, what string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.found == nil {
+		h.found = map[string]string{}
+	}
+	if h.found[stream] == "" {
+		h.found[stream] = what
+	}
+}
+
+func (h *harm) of(stream string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.found[stream]
 }
 
 // missing says what a stream lacks, "" for nothing. It may drop its oldest

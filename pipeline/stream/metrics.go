@@ -132,6 +132,7 @@ type StreamInfo struct {
 	MaxBytes int64  `json:"max_bytes"`
 	First    uint64 `json:"first"`
 	Last     uint64 `json:"last"`
+	Damage   string `json:"damage,omitempty"` // what was found of it
 }
 
 // Streams returns the state of ITEMS and ALERTS.
@@ -142,7 +143,7 @@ func (s *Store) Streams(ctx context.Context) ([]StreamInfo, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, StreamInfo{i.Config.Name, i.State.Msgs, i.State.Bytes, i.Config.MaxBytes, i.State.FirstSeq, i.State.LastSeq})
+		out = append(out, StreamInfo{i.Config.Name, i.State.Msgs, i.State.Bytes, i.Config.MaxBytes, i.State.FirstSeq, i.State.LastSeq, s.harm.of(i.Config.Name)})
 	}
 	return out, nil
 }

@@ -82,6 +82,7 @@ type Store struct {
 	stamp      stamp                // of the data folder
 	damaged    []string             // streams that hold less than that
 	verified   map[string]*verified // by the stream's label in the metrics
+	harm       harm                 // what was found damaged, in words
 
 	overview overview
 }

@@ -134,6 +134,7 @@ func (s *Store) found(label, name string, bad []uint64) {
 			v.bad = append(v.bad, seq)
 		}
 	}
+	s.harm.add(name, fmt.Sprintf("the message at sequence %d cannot be read", bad[0]))
 	s.metrics.damaged.WithLabelValues(label).Set(1)
 	if v.known {
 		s.log.Warn("more messages of the stream cannot be read", "stream", name, "sequence", bad[0], "count", len(bad))

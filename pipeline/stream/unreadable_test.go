@@ -71,6 +71,9 @@ func TestUnreadable(t *testing.T) {
 		if text := said.String(); !strings.Contains(text, fmt.Sprint("sequence=", bad+1)) || !strings.Contains(text, "sequence=20") || !strings.Contains(text, "monitor restore") {
 			t.Errorf("the log does not say which, or what to do: %s", text)
 		}
+		if infos, err := s.Streams(ctx); err != nil || infos[0].Damage != fmt.Sprintf("the message at sequence %d cannot be read", bad+1) {
+			t.Errorf("who asks for the streams hears %+v, %v", infos, err)
+		}
 		items := 0
 		count := func(feed.Item) error { items++; return nil }
 		if err := s.Archive().Items(ctx, time.Unix(0, 0), nil, count); err != nil || items != n-1 {

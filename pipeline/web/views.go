@@ -117,6 +117,7 @@ type StreamStatus struct {
 	Limit    int64  `json:"limit_bytes"`
 	First    uint64 `json:"first"`
 	Last     uint64 `json:"last"`
+	Damage   string `json:"damage,omitempty"` // what was found of it: the log has more, and what to do
 }
 
 // ReaderStatus is how far a reader is behind its stream.
