@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -25,19 +24,10 @@ func examineDaemon(ctx context.Context, addr string) (f finding, running bool) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", nil)
-	if err != nil {
-		return none, false
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return none, false
-	}
-	defer func() { _ = resp.Body.Close() }()
-	b, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
-	text := strings.TrimSpace(string(b))
+	status, text, err := probe(ctx, "http://"+addr+"/readyz")
 	switch {
-	case resp.StatusCode == http.StatusOK && text == "ok":
+	case err != nil:
+	case status == http.StatusOK && text == "ok":
 		var st web.Status
 		_ = (server{Server: "http://" + addr}).get(ctx, "/api/v1/status", &st) // may need a token, which is not ours
 		for _, s := range st.Streams {
@@ -46,7 +36,7 @@ func examineDaemon(ctx context.Context, addr string) (f finding, running bool) {
 			}
 		}
 		return finding{"daemon", fine, "one runs at http://" + addr + " and is ready", ""}, true
-	case resp.StatusCode == http.StatusServiceUnavailable && strings.HasPrefix(text, "not ready: "):
+	case status == http.StatusServiceUnavailable && strings.HasPrefix(text, "not ready: "):
 		return finding{"daemon", wrong, "the one at http://" + addr + " is " + text, "monitor status and its log say more; deploy/RUNBOOK.md says what to do"}, true
 	}
 	return none, false

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -79,18 +80,26 @@ func livez(page string) func(context.Context) error {
 		if page == "" {
 			return nil
 		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, page+"/livez", nil)
-		if err != nil {
-			return err
+		status, _, err := probe(ctx, page+"/livez")
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("%s/livez answers with status %d", page, status)
 		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return err
-		}
-		_ = resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s/livez answers with status %d", page, resp.StatusCode)
-		}
-		return nil
+		return err
 	}
+}
+
+// probe asks a listener of this machine: directly, as the proxy that leads to
+// feeds knows nothing of it.
+func probe(ctx context.Context, url string) (status int, text string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	return resp.StatusCode, strings.TrimSpace(string(b)), err
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // TestSystemd: the supervisor hears that the daemon is ready, that it works,
-// and that it stops.
+// and that it stops. Whether it works it asks itself, and no proxy.
 func TestSystemd(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -28,7 +28,8 @@ func TestSystemd(t *testing.T) {
 	}
 	defer c.Close()
 	write(t, filepath.Join(dir, "feeds.yaml"), noFeeds)
-	p := startProgram(t, "env", dir, "NOTIFY_SOCKET="+socket, "WATCHDOG_USEC=600000", "monitor", "--nats-listen", "off", "--http", "127.0.0.1:0", "--rules", "builtin")
+	p := startProgram(t, "env", dir, "NOTIFY_SOCKET="+socket, "WATCHDOG_USEC=600000", "HTTP_PROXY=http://127.0.0.1:1",
+		"monitor", "--nats-listen", "off", "--http", "0.0.0.0:0", "--rules", "builtin")
 	hears := func(what string) {
 		t.Helper()
 		b := make([]byte, 4096)
