@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"newsmonitor/pipeline/web"
 )
 
 // TestDoctorRights: what another user may read, and what this one may not
@@ -51,6 +53,8 @@ func TestDoctorRights(t *testing.T) {
 	write(t, filepath.Join(dir, "feeds.yaml"), noFeeds)
 	p := startProcess(t, dir, "--nats-listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--rules", "builtin", "--data", "data")
 	where := strings.TrimPrefix(page.FindStringSubmatch(p.says(t, "newsmonitor runs"))[1], "http://")
+	ready := func(st web.Status) bool { return st.Ready == "yes" }
+	status(t, "http://"+where, ready)
 	has(doctor(0, "--http", where, "--nats-listen", "off", "--data", "data"), "one runs at http://"+where+" and is ready", where+" is the running daemon's")
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -60,6 +64,7 @@ func TestDoctorRights(t *testing.T) {
 	write(t, filepath.Join(dir, "data", "checkpoint.json"), `{"ITEMS": {"first": 1, "last": 1000, "messages": 1000}}`) // the disk gave back less
 	p = startProcess(t, dir, "--nats-listen", "127.0.0.1:0", "--http", where, "--rules", "builtin", "--data", "data")
 	p.says(t, "newsmonitor runs")
+	status(t, "http://"+where, ready)
 	lost := "ITEMS: it lacks the end: it was at sequence 1000 and is at "
 	has(doctor(0, "--http", where, "--nats-listen", "off", "--data", "data"), "the store of the one at http://"+where+" is damaged: "+lost)
 	text, err := exec.Command("monitor", "status", "--server", "http://"+where).Output()
