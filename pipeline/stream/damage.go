@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,6 +26,7 @@ type mark struct {
 	Bytes    uint64    `json:"bytes"`
 	FirstAt  time.Time `json:"first_at"`
 
+	Missing    string   `json:"missing,omitempty"`    // what it lacked at a start; stays until somebody deletes the file
 	Verified   uint64   `json:"verified,omitempty"`   // sequence up to which it was read through
 	Unreadable []uint64 `json:"unreadable,omitempty"` // sequences that could not be read
 }
@@ -66,13 +68,10 @@ func (s *Store) checkpoint(ctx context.Context) {
 	if err != nil {
 		return // they do not answer: the last one stays
 	}
-	for _, name := range s.damaged {
-		marks[name] = s.before[name] // not forgotten with a restart
-	}
 	for label, st := range map[string]jetstream.Stream{"items": s.items, "alerts": s.alerts} {
 		name := st.CachedInfo().Config.Name
 		m, v := marks[name], s.verified[label]
-		m.Verified, m.Unreadable = v.at, v.bad
+		m.Verified, m.Unreadable, m.Missing = v.at, v.bad, s.damaged[name]
 		marks[name] = m
 	}
 	b, err := json.Marshal(marks)
@@ -111,11 +110,12 @@ func (s *Store) checkDamage(ctx context.Context) {
 		if bad, err := unreadable(ctx, stream, slices.Values(was.Unreadable), &s.verified[label].deleted); err == nil {
 			s.found(label, config.Name, bad)
 		}
-		what := missing(was, is, config, time.Now())
+		// Since the start that missed something more may have come than was lost.
+		what := cmp.Or(missing(was, is, config, time.Now()), was.Missing)
 		if what == "" {
 			continue
 		}
-		s.damaged = append(s.damaged, config.Name)
+		s.damaged[config.Name] = what
 		s.harm.add(config.Name, "it lacks "+what)
 		s.metrics.damaged.WithLabelValues(label).Set(1)
 		s.log.Error("the stream holds less than when the daemon last ran: its folder is damaged, or an older copy", "stream", config.Name, "missing", what,

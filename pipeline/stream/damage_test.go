@@ -100,6 +100,13 @@ func TestDamage(t *testing.T) {
 					t.Fatal(err)
 				}
 				damaged := testutil.ToFloat64(s.metrics.damaged.WithLabelValues("items"))
+				infos, err := s.Streams(t.Context())
+				if err != nil || (infos[0].Damage != "") != (tc.says != "") || !strings.Contains(infos[0].Damage, tc.says) {
+					t.Errorf("start %d: people are shown %+v (%v), want %q", start, infos, err, tc.says)
+				}
+				if start == 0 {
+					fill(t, s, n) // as feeds that still list them
+				}
 				s.checkpoint(context.Background())
 				s.Close()
 				said := strings.Contains(log.String(), "holds less") && strings.Contains(log.String(), tc.says) && strings.Contains(log.String(), "monitor restore")

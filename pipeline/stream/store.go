@@ -80,7 +80,7 @@ type Store struct {
 	trouble    trouble
 	before     map[string]mark      // by stream: the checkpoint of the run before
 	stamp      stamp                // of the data folder
-	damaged    []string             // streams that hold less than that
+	damaged    map[string]string    // streams that hold less than that, and what is missing
 	verified   map[string]*verified // by the stream's label in the metrics
 	harm       harm                 // what was found damaged, in words
 
@@ -91,7 +91,7 @@ type Store struct {
 // sure of the streams. Whoever opens a Store closes it, after all its readers
 // and writers have returned.
 func Open(ctx context.Context, o Options) (_ *Store, err error) {
-	s := &Store{opts: o, names: newNames(o.Prefix), log: o.Log, metrics: newMetrics(o.Registry),
+	s := &Store{opts: o, names: newNames(o.Prefix), log: o.Log, metrics: newMetrics(o.Registry), damaged: map[string]string{},
 		verified: map[string]*verified{"items": {}, "alerts": {}}}
 	defer func() {
 		if err != nil {
