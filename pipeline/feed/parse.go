@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/mmcdole/gofeed/atom"
-	"github.com/mmcdole/gofeed/json"
 	"github.com/mmcdole/gofeed/rss"
 )
 
@@ -349,46 +348,6 @@ func (r *reader) item(d *draft, dates *dater) Item {
 func void(it Item) bool {
 	return it.Title == "" && it.Link == "" && it.GUID == "" && it.Summary == "" && it.Content == "" &&
 		len(it.Authors) == 0 && len(it.Categories) == 0 && it.Published.IsZero() && it.Updated.IsZero()
-}
-
-// jsonFeed reads a JSON Feed.
-func (r *reader) jsonFeed(f *json.Feed) {
-	r.parsed.Title, r.parsed.Description, r.parsed.Language = f.Title, f.Description, f.Language
-	r.link, r.base = f.HomePageURL, ""
-	var own []string
-	for _, a := range append(f.Authors, f.Author) {
-		if a != nil {
-			own = append(own, a.Name)
-		}
-	}
-	for _, i := range f.Items {
-		if i == nil {
-			continue
-		}
-		d := draft{guid: i.ID, guidIsLink: true, title: i.Title, summary: i.Summary, content: i.ContentHTML, language: i.Language,
-			categories: i.Tags, published: []string{i.DatePublished}, updated: []string{i.DateModified}}
-		for _, l := range []string{i.URL, i.ExternalURL} {
-			if l != "" {
-				d.links = append(d.links, l)
-			}
-		}
-		d.title, d.summary = protect(d.title), protect(d.summary)
-		if d.content == "" {
-			d.content = protect(i.ContentText)
-			if !strings.Contains(d.content, "<") {
-				d.content = strings.ReplaceAll(d.content, "\n", "<br>")
-			}
-		}
-		for _, a := range append(i.Authors, i.Author) {
-			if a != nil {
-				d.authors = append(d.authors, a.Name)
-			}
-		}
-		if len(people(d.authors)) == 0 {
-			d.authors = own
-		}
-		r.drafts = append(r.drafts, d)
-	}
 }
 
 // ttl reads a number of minutes as RSS counts them; nonsense is silence.

@@ -1,0 +1,209 @@
+package stream
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Restore makes a data folder out of a backup. There must be none yet: it is
+// made beside its place and moved there when it is whole.
+func Restore(ctx context.Context, o Options, r io.Reader) (err error) {
+	if _, err := os.Stat(filepath.Join(o.Dir, "jetstream")); err == nil {
+		return fmt.Errorf("%s holds a store; move it away first, or restore to another folder with --data", o.Dir)
+	}
+	o.Dir = filepath.Clean(o.Dir)
+	target := o.Dir
+	o.Dir, o.Listen, o.URL, o.lazy = target+".restoring", "off", "", true
+	if _, err := os.Stat(o.Dir); err == nil {
+		return fmt.Errorf("%s is there, from a restore that was cut off: remove it and try again", o.Dir)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(o.Dir)
+		}
+	}()
+	if err := restoreTo(ctx, o, r); err != nil {
+		return err
+	}
+	if err := syncTree(o.Dir); err != nil {
+		return fmt.Errorf("write the restored store to the disk: %w", err)
+	}
+	if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s is in the way: %w", target, err) // not empty
+	}
+	if err := os.Rename(o.Dir, target); err != nil {
+		return fmt.Errorf("move the restored store to its place: %w", err)
+	}
+	return nil
+}
+
+// syncTree makes a folder durable, with all that is in it.
+func syncTree(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		how := os.O_RDWR
+		if d.IsDir() {
+			if how = os.O_RDONLY; runtime.GOOS == "windows" {
+				return nil // has no such thing
+			}
+		}
+		f, err := os.OpenFile(path, how, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Sync(), f.Close())
+	})
+}
+
+func restoreTo(ctx context.Context, o Options, r io.Reader) error {
+	t := tar.NewReader(r)
+	entry := func() (string, []byte, error) {
+		h, err := t.Next()
+		if err != nil {
+			return "", nil, err
+		}
+		if h.Size > 16<<20 {
+			return "", nil, fmt.Errorf("entry %q is too large", h.Name)
+		}
+		b, err := io.ReadAll(t)
+		return h.Name, b, err
+	}
+	name, b, err := entry()
+	var head backupHead
+	if err != nil || name != "backup.json" || json.Unmarshal(b, &head) != nil {
+		return errors.New("not a backup of newsmonitor")
+	}
+	if head.Format != backupFormat {
+		return fmt.Errorf("the backup has format %d, this program reads %d: use a newer one", head.Format, backupFormat)
+	}
+	if head.Store.Readable > o.formats().Format {
+		return fmt.Errorf("the backup holds data of format %d, this program reads up to %d: use a newer one", head.Store.Format, o.formats().Format)
+	}
+	if newNames(head.Prefix).prefix != newNames(o.Prefix).prefix {
+		return fmt.Errorf("the backup is of --subject-prefix %s: give the same", head.Prefix)
+	}
+	o.Registry = prometheus.NewRegistry()
+	s := &Store{opts: o, names: newNames(o.Prefix), log: o.Log, metrics: newMetrics(o.Registry)}
+	if s.server, err = startEmbedded(o, s.names); err != nil {
+		return err
+	}
+	defer s.Close()
+	if head.Store.Format > 0 {
+		if err := s.writeStamp(head.Store); err != nil {
+			return err
+		}
+	}
+	if s.nc, err = s.server.connect(s.connOptions()...); err != nil {
+		return s.connectError(err)
+	}
+	js, err := jetstream.New(s.nc)
+	if err != nil {
+		return err
+	}
+	var open *restoring
+	for {
+		name, b, err := entry()
+		if err != nil {
+			return fmt.Errorf("the backup is cut off: %w", err)
+		}
+		piece := strings.Contains(name, "/")
+		if !piece && open != nil {
+			if err := open.end(ctx); err != nil {
+				return fmt.Errorf("restore stream %s: %w", open.name, err)
+			}
+			open = nil
+		}
+		switch stream, isInfo := strings.CutSuffix(name, ".json"); {
+		case name == "complete.json":
+			var tail backupTail
+			if err := json.Unmarshal(b, &tail); err != nil {
+				return fmt.Errorf("the backup is damaged: %w", err)
+			}
+			return s.restored(ctx, js, head, tail)
+		case piece && open != nil && strings.HasPrefix(name, open.name+"/"):
+			err = open.piece(ctx, b)
+		case isInfo:
+			open, err = s.restore(ctx, stream, b)
+		default:
+			return fmt.Errorf("the backup is damaged: entry %q is out of place", name)
+		}
+		if err != nil {
+			return fmt.Errorf("restore %s: %w", name, err)
+		}
+	}
+}
+
+// restored compares what is there with what the backup says.
+func (s *Store) restored(ctx context.Context, js jetstream.JetStream, head backupHead, tail backupTail) error {
+	for _, name := range head.Streams {
+		st, err := js.Stream(ctx, name)
+		if err != nil {
+			return fmt.Errorf("read the restored stream %s: %w", name, err)
+		}
+		if name == "KV_"+s.names.desk {
+			continue // mutes that ended since are gone
+		}
+		if have, want := st.CachedInfo().State.Msgs, tail.Messages[name]; have < want {
+			s.log.Warn("the restored stream holds less than the one that was backed up: what has reached its age since is gone, and what could not be read then", "stream", name, "count", have, "was", want)
+		}
+	}
+	return nil
+}
+
+// restoring is a stream that is being filled.
+type restoring struct {
+	s        *Store
+	name, to string
+}
+
+func (s *Store) restore(ctx context.Context, name string, info []byte) (*restoring, error) {
+	m, err := s.request(ctx, "$JS.API.STREAM.RESTORE."+name, info)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		DeliverSubject string              `json:"deliver_subject"`
+		Error          *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return nil, err
+	}
+	if answer.Error != nil {
+		return nil, answer.Error
+	}
+	return &restoring{s, name, answer.DeliverSubject}, nil
+}
+
+func (r *restoring) piece(ctx context.Context, b []byte) error {
+	if len(b) == 0 {
+		return errors.New("the backup is damaged: an empty piece")
+	}
+	m, err := r.s.request(ctx, r.to, b)
+	if err != nil {
+		return err
+	}
+	return refused(m)
+}
+
+// end tells the server that all pieces came; it checks and opens the stream.
+func (r *restoring) end(ctx context.Context) error {
+	m, err := r.s.request(ctx, r.to, nil)
+	if err != nil {
+		return err
+	}
+	return refused(m)
+}
