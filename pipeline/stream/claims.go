@@ -214,10 +214,12 @@ func (l *Leases) free(ctx context.Context, key string, revision uint64) {
 }
 
 // freeDead frees what nobody has renewed for twice its time to live, by our own
-// clock. The server ends a lease by its time of day: one that was
-// written before that was set back, and whose holder died, would last as long
-// again.
+// clock. The server ends a lease by its time of day: one that was written before
+// that was set back, and whose holder died, would last as long again.
 func (l *Leases) freeDead(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, l.TTL/5) // for all: ours must be renewed meanwhile
+	defer cancel()
+	freed := 0
 	for key, s := range l.seen {
 		if key == "node."+l.s.opts.Owner || time.Since(s.at) < max(2*l.TTL, l.sweep) {
 			continue
@@ -225,10 +227,13 @@ func (l *Leases) freeDead(ctx context.Context) {
 		if shard, ok := shardOf(key); ok && l.holders[shard] == l.s.opts.Owner {
 			continue
 		}
-		l.s.log.Warn("a lease outlives its holder, as after the clock of NATS was set back: it is freed", "lease", key)
+		freed++
 		s.at = time.Now() // another try, should this one be lost
 		l.seen[key] = s
 		l.free(ctx, key, s.revision)
+	}
+	if freed > 0 {
+		l.s.log.Warn("leases outlive their holders, as after the clock of NATS was set back: they are freed", "count", freed)
 	}
 }
 

@@ -224,10 +224,10 @@ func (l *Leases) session(ctx context.Context, tell func()) error {
 			if time.Since(l.lately) > 2*l.TTL {
 				return errStale // our own renewals should have been seen
 			}
-			l.freeDead(ctx)
 			if err := l.renewAll(ctx); err != nil {
 				return err
 			}
+			l.freeDead(ctx)
 		case done := <-settled:
 			l.settling = false
 			l.release(ctx, done)
