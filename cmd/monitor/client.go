@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -27,13 +29,17 @@ func (s server) patience() time.Duration {
 	return 30 * time.Second
 }
 
-// noDaemon says that nobody answers at the address.
+// noDaemon says that nobody answers at the address, or not in time.
 type noDaemon struct {
 	url string
 	err error
 }
 
 func (e *noDaemon) Error() string {
+	var late net.Error
+	if errors.As(e.err, &late) && late.Timeout() {
+		return fmt.Sprintf("the daemon at %s does not answer in time: it hangs, is stopped or has no processor; see its log", e.url)
+	}
 	return fmt.Sprintf("no daemon at %s (is monitor running there? see --server)", e.url)
 }
 func (e *noDaemon) Unwrap() error { return e.err }

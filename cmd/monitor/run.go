@@ -233,7 +233,7 @@ func (c *runCmd) once(ctx context.Context, t terminal, m *pipeline.Monitor) erro
 func configError(err error) error {
 	var l problem.List
 	if errors.As(err, &l) {
-		return fmt.Errorf("nothing runs until these are mended (monitor check shows them too):\n%w", err)
+		return fmt.Errorf("nothing runs until these are mended (monitor check with the same flags and environment shows them, too):\n%w", err)
 	}
 	return err
 }

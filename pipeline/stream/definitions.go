@@ -100,10 +100,7 @@ func (s *Store) ensureAll(ctx context.Context) error {
 	ctx, end := s.trouble.during(ctx)
 	defer end()
 	info, err := s.js.AccountInfo(ctx)
-	switch {
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
-		return fmt.Errorf("NATS at %s has no JetStream for us: enable it in the server (jetstream {}) and for the account", s.where())
-	case err != nil:
+	if err != nil {
 		return s.explain("ask for JetStream", err)
 	}
 	s.level = info.API.Level

@@ -49,7 +49,7 @@ func Examine(ctx context.Context, o Options) (Examined, error) {
 		return e, s.explain("ask for JetStream", err)
 	}
 	e.Level, e.Used, e.Limit = info.API.Level, info.Store, info.Limits.MaxStore
-	for _, name := range []string{s.names.items, s.names.alerts, "KV_" + s.names.feeds, "KV_" + s.names.readers, "KV_" + s.names.leases} {
+	for _, name := range []string{s.names.items, s.names.alerts, "KV_" + s.names.feeds, "KV_" + s.names.readers, "KV_" + s.names.leases, "KV_" + s.names.desk} {
 		_, err := js.Stream(ctx, name)
 		switch {
 		case err == nil:

@@ -40,6 +40,7 @@ func TestOpenErrors(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	single := ownServer(t)
 	for _, tc := range []struct {
 		name   string
 		change func(*Options)
@@ -52,6 +53,8 @@ func TestOpenErrors(t *testing.T) {
 		{"port taken by a stranger", func(o *Options) { o.Listen = mute.Addr().String() }, []string{"another program has it"}},
 		{"all interfaces", func(o *Options) { o.Listen = ":4222" }, []string{"open to others"}},
 		{"beyond loopback", func(o *Options) { o.Listen = "0.0.0.0:0" }, []string{"--nats-users", "--nats-tls-cert"}},
+		{"no TLS there", func(o *Options) { o.URL = strings.Replace(busy.ClientURL(), "nats://", "tls://", 1) }, []string{"no TLS", "nats:// instead of tls://"}},
+		{"copies of a single server", func(o *Options) { o.URL, o.Manage, o.Replicas = single.ClientURL(), true, 3 }, []string{"stream ITEMS", "--nats-replicas"}},
 		{"unreachable", func(o *Options) { o.URL = "nats://user:secret@127.0.0.1:1" }, []string{"connect to NATS", "--nats", "connection refused|no servers available"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

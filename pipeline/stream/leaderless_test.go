@@ -8,10 +8,9 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// TestLeaderless: a server says nothing of a stream that has no leader yet, as
-// while another process is making it. The start asks again.
-func TestLeaderless(t *testing.T) {
-	t.Parallel()
+// ownServer is a NATS server of its own, with JetStream.
+func ownServer(t *testing.T) *server.Server {
+	t.Helper()
 	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
 	if err != nil {
 		t.Fatal(err)
@@ -21,6 +20,14 @@ func TestLeaderless(t *testing.T) {
 	if !ns.ReadyForConnections(20 * time.Second) {
 		t.Fatal("the server does not start")
 	}
+	return ns
+}
+
+// TestLeaderless: a server says nothing of a stream that has no leader yet, as
+// while another process is making it. The start asks again.
+func TestLeaderless(t *testing.T) {
+	t.Parallel()
+	ns := ownServer(t)
 	nc, err := nats.Connect(ns.ClientURL())
 	if err != nil {
 		t.Fatal(err)

@@ -164,7 +164,9 @@ func (s *Store) connectError(err error) error {
 	hint := "is it running, and is --nats right?"
 	switch {
 	case errors.Is(err, nats.ErrAuthorization):
-		hint = "it wants other credentials: see --nats-creds"
+		hint = "it wants other credentials: see --nats-creds, or the user and password in --nats"
+	case errors.Is(err, nats.ErrSecureConnWanted):
+		hint = "it has no TLS: nats:// instead of tls://, or give it a certificate"
 	case errors.Is(err, os.ErrNotExist):
 		hint = "the file of --nats-creds is not there"
 	}

@@ -133,12 +133,16 @@ func (s *Store) explain(doing string, err error) error {
 	switch denied := s.trouble.permission(); {
 	case silent && denied != "":
 		return fmt.Errorf("%s at %s: not permitted: %s (monitor nats config prints the permissions that the daemon needs)", doing, s.where(), denied)
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		return fmt.Errorf("NATS at %s has no JetStream for us: enable it in the server (jetstream {}) and for the account", s.where())
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrNoStreamResponse):
 		hint = "nobody there takes it: the stream was deleted, its cluster has no leader, or the account has no JetStream"
 	case errors.As(err, &api) && api.ErrorCode == 10077:
 		hint = "the stream is full and its settings refuse what is new: raise its limits, or let it drop the oldest (discard: old)"
 	case errors.As(err, &api) && api.ErrorCode == 10027:
 		hint = "the account may not have more streams: raise its limit, or have the streams of `monitor nats config` made"
+	case errors.As(err, &api) && api.ErrorCode == 10074:
+		hint = "it is a single server: only a cluster keeps copies, see --nats-replicas"
 	case full(err):
 		hint = "the server or the account has no room left: give it more, or lower --max-store"
 	case s.server == nil && silent:

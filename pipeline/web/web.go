@@ -131,7 +131,7 @@ func (s *Server) Listen() (net.Addr, error) {
 	}
 	l, err := net.Listen("tcp", s.cfg.Addr)
 	if err != nil {
-		return nil, fmt.Errorf("listen for HTTP: %w", err)
+		return nil, fmt.Errorf("listen for HTTP: %w (choose another address with --http)", err)
 	}
 	s.listener = l
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
