@@ -3,7 +3,6 @@ package deploy_test
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -197,33 +196,15 @@ func isReady(t *testing.T, root string) {
 		}
 	}
 	cmd.Env = append(cmd.Env, "MONITOR_HTTP=127.0.0.1:0", "MONITOR_NATS_LISTEN=127.0.0.1:0")
-	var mu sync.Mutex
-	var log bytes.Buffer
-	said := func() string {
-		mu.Lock()
-		defer mu.Unlock()
-		return log.String()
-	}
-	r, w := io.Pipe()
-	go func() {
-		for b := make([]byte, 4096); ; {
-			n, err := r.Read(b)
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			log.Write(b[:n])
-			mu.Unlock()
-		}
-	}()
-	cmd.Stderr = w
+	log := &heard{}
+	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	page := regexp.MustCompile(`page=(http://\S+)`)
-	until(t, time.Minute, "the installed daemon runs", func() bool { return page.MatchString(said()) })
+	until(t, time.Minute, "the installed daemon runs", func() bool { return page.MatchString(log.String()) })
 	until(t, time.Minute, "the installed daemon is ready", func() bool {
-		resp, err := http.Get(page.FindStringSubmatch(said())[1] + "/readyz")
+		resp, err := http.Get(page.FindStringSubmatch(log.String())[1] + "/readyz")
 		if err != nil {
 			return false
 		}
@@ -231,7 +212,25 @@ func isReady(t *testing.T, root string) {
 		return resp.StatusCode == http.StatusOK
 	})
 	_ = cmd.Process.Signal(syscall.SIGTERM)
-	if err := cmd.Wait(); err != nil || strings.Contains(said(), "level=ERROR") {
-		t.Errorf("the installed daemon ended with %v: %s", err, said())
+	if err := cmd.Wait(); err != nil || strings.Contains(log.String(), "level=ERROR") {
+		t.Errorf("the installed daemon ended with %v: %s", err, log.String())
 	}
+}
+
+// heard is a log that is read while it is written.
+type heard struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (h *heard) Write(b []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.text.Write(b)
+}
+
+func (h *heard) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.text.String()
 }
