@@ -1,16 +1,23 @@
 package pipeline
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
 	"reflect"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"newsmonitor/pipeline/alert"
 	"newsmonitor/pipeline/feed"
 	"newsmonitor/pipeline/poll"
 	"newsmonitor/pipeline/rule"
+	"newsmonitor/pipeline/stream"
 )
 
 // sanctions is a configuration with one rule, which each tenth story meets.
@@ -113,4 +120,63 @@ func TestEarlyPanics(t *testing.T) {
 		}
 	}()
 	e.take(broken).Result()
+}
+
+// elsewhere reads ITEMS from a place of its own.
+type elsewhere struct {
+	*stream.Items
+	reader string
+}
+
+func (e elsewhere) Each(ctx context.Context, _ string, begin func(), fn func(context.Context, feed.Item) error) error {
+	return e.Items.Each(ctx, e.reader, begin, fn)
+}
+
+// TestEarlyIsWrong: who supposes of each item that there is no alert, where all
+// alerts are there, stores none a second time: neither in bulk nor one by one.
+func TestEarlyIsWrong(t *testing.T) {
+	t.Parallel()
+	config, log := sanctions(t), slog.New(slog.DiscardHandler)
+	s, err := stream.Open(t.Context(), stream.Options{Dir: t.TempDir(), Listen: "off", MaxStore: 1 << 30, Owner: "test", Log: log, Registry: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	raise := func(reader string) (alerts, given uint64) {
+		r := alert.Raiser{Items: elsewhere{s.Items(), reader}, Outbox: s.Alerts(), Match: config.Rules.Match, Instance: "test", Now: time.Now, Log: log,
+			Metrics: alert.NewMetrics(prometheus.NewRegistry()), Early: func(it feed.Item) *alert.Judged {
+				j := alert.Judge(config.Rules.Match, it)
+				j.First = true
+				return j
+			}}
+		ctx, stop := context.WithCancel(t.Context())
+		var run sync.WaitGroup
+		run.Go(func() { _ = r.Run(ctx) })
+		defer run.Wait()
+		defer stop()
+		for over := time.Now().Add(30 * time.Second); ; <-time.After(50 * time.Millisecond) {
+			info, err := s.Reader(ctx, reader)
+			if err == nil && info.Lag == 0 {
+				break
+			}
+			if time.Now().After(over) {
+				t.Fatalf("%s is %d items behind, %v", reader, info.Lag, err)
+			}
+		}
+		infos, err := s.Streams(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return infos[1].Messages, infos[1].Last
+	}
+	for round, items := range []int{600, 640} { // a backlog, and a few more
+		if _, err := s.Items().Append(t.Context(), drafts(round*600, items)); err != nil {
+			t.Fatal(err)
+		}
+		for _, reader := range []string{"raise", fmt.Sprint("again-", round)} {
+			if alerts, given := raise(reader); alerts != uint64(items/10) || given != alerts {
+				t.Errorf("%s: %d items have %d alerts, of which the last is number %d", reader, items, alerts, given)
+			}
+		}
+	}
 }
