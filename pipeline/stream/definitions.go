@@ -76,12 +76,12 @@ func (s *Store) bucketConfigs(replicas int) []jetstream.KeyValueConfig {
 // of its own or of a stream.
 const ensurePatience = 30 * time.Second
 
-// ensure makes sure of all streams and buckets. What nobody answers is asked
-// again: servers say nothing of a stream that has no leader yet, as one that
-// another process is just making, and the question is not kept for later.
-func (s *Store) ensure(ctx context.Context) error {
+// patient asks again what nobody answers: servers say nothing of a stream that
+// has no leader yet, as one that another process is just making, and the
+// question is not kept for later.
+func (s *Store) patient(ctx context.Context, ask func() error) error {
 	for began := time.Now(); ; {
-		err := s.ensureAll(ctx)
+		err := ask()
 		if err == nil || !leaderless(err) || ctx.Err() != nil || time.Since(began) > ensurePatience {
 			return err
 		}
@@ -90,6 +90,11 @@ func (s *Store) ensure(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// ensure makes sure of all streams and buckets.
+func (s *Store) ensure(ctx context.Context) error {
+	return s.patient(ctx, func() error { return s.ensureAll(ctx) })
 }
 
 // ensureAll reads each stream and bucket first, and makes what is missing. What is

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // An external NATS has no folder of ours: there the format stands in the
@@ -32,8 +34,15 @@ func (o Options) marked() map[string]string {
 func (s *Store) upgradeExternal(ctx context.Context) error {
 	ctx, end := s.trouble.during(ctx)
 	defer end()
-	st, err := s.js.Stream(ctx, s.names.items)
-	if err != nil {
+	var st jetstream.Stream
+	err := s.patient(ctx, func() (err error) {
+		st, err = s.js.Stream(ctx, s.names.items)
+		return err
+	})
+	switch {
+	case err != nil && leaderless(err):
+		return s.explain("read stream "+s.names.items, err)
+	case err != nil:
 		return nil // none yet, or ensure says what is wrong
 	}
 	config, ours := st.CachedInfo().Config, s.opts.formats()
