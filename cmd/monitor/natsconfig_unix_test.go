@@ -22,6 +22,12 @@ import (
 // configured runs a NATS server with exactly what `monitor nats config` prints.
 func configured(t *testing.T, args ...string) *natsServer {
 	t.Helper()
+	return configuredBut(t, func(conf string) string { return conf }, args...)
+}
+
+// configuredBut does so with what an administrator makes of it.
+func configuredBut(t *testing.T, edit func(conf string) string, args ...string) *natsServer {
+	t.Helper()
 	conf, err := exec.Command("monitor", append([]string{"nats", "config", "--print", "accounts"}, args...)...).Output()
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +36,7 @@ func configured(t *testing.T, args ...string) *natsServer {
 	// What the administrator's shell would hold. The tests run side by side and
 	// share an environment, so the names are filled in here.
 	text := strings.NewReplacer("$NEWSMONITOR_PASSWORD", "newsmonitor-secret", "$NEWSREADER_PASSWORD", "newsreader-secret",
-		"users: [{\n      user: newsmonitor", "users: [{user: admin, password: admin-secret}, {\n      user: newsmonitor").Replace(string(conf))
+		"users: [{\n      user: newsmonitor", "users: [{user: admin, password: admin-secret}, {\n      user: newsmonitor").Replace(edit(string(conf)))
 	write(t, path, text)
 	return startNATS(t, "-config", path)
 }
@@ -123,6 +129,14 @@ func TestAdministered(t *testing.T) {
 			if err != nil || !strings.Contains(string(out), "Sanctions, part 3") {
 				t.Errorf("replay as a reader: %v\n%s", err, out)
 			}
+			out, err = exec.Command("monitor", "backup", filepath.Join(w.dir, "backup.tar"), "--server", where).CombinedOutput()
+			if err != nil {
+				t.Errorf("a backup: %v\n%s", err, out)
+			}
+			out, err = exec.Command("monitor", "restore", filepath.Join(w.dir, "backup.tar"), "--data", filepath.Join(w.dir, "restored")).CombinedOutput()
+			if err != nil {
+				t.Errorf("restore it: %v\n%s", err, out)
+			}
 			_, steal := login(t, ns, "newsreader")
 			c, err := steal.OrderedConsumer(t.Context(), "ALERTS", jetstream.OrderedConsumerConfig{})
 			if err != nil {
@@ -156,6 +170,25 @@ func TestAdministered(t *testing.T) {
 				t.Errorf("the daemon lacks a permission:\n%s", &log)
 			}
 		})
+	}
+}
+
+// TestBackupNotPermitted: who asks for a backup that the server does not permit
+// hears so at once.
+func TestBackupNotPermitted(t *testing.T) {
+	t.Parallel()
+	ns := configuredBut(t, func(conf string) string { return strings.ReplaceAll(conf, "STREAM.SNAPSHOT", "STREAM.OTHER") })
+	w := newPress(t, 1)
+	p := w.run(t, "--http", "127.0.0.1:0", "--nats", withUser(ns, "newsmonitor"))
+	where := page.FindStringSubmatch(p.says(t, "newsmonitor runs"))[1]
+	p.drain()
+	start := time.Now()
+	out, err := exec.Command("monitor", "backup", filepath.Join(w.dir, "backup.tar"), "--server", where).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "not permitted") || !strings.Contains(string(out), "$JS.API.STREAM.SNAPSHOT.KV_READERS") || !strings.Contains(string(out), "monitor nats config") {
+		t.Errorf("a backup that is not permitted: %v\n%s", err, out)
+	}
+	if took := time.Since(start); took > time.Minute {
+		t.Errorf("took %v to say no", took)
 	}
 }
 

@@ -92,6 +92,9 @@ func (s *Store) daemonPermissions() Permissions {
 		grant(st, "DIRECT.GET.%s.>", "CONSUMER.CREATE.%s.>", "CONSUMER.DELETE.%s.>")
 		p.Publish = append(p.Publish, "$JS.FC."+st+".>")
 	}
+	for _, st := range s.kept() { // for backups
+		p.Publish = append(p.Publish, "$JS.API.STREAM.SNAPSHOT."+st, "$JS.SNAPSHOT.ACK."+st+".>")
+	}
 	for _, st := range []string{n.items, n.alerts} {
 		p.Subscribe = append(p.Subscribe, createSubject+"."+st+".>")
 	}

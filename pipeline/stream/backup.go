@@ -42,11 +42,16 @@ type snapshotInfo struct {
 	State  json.RawMessage `json:"state"`
 }
 
-// backedUp are the streams that there are, in the backup's order: a store of an
-// older program lacks what came later.
-func (s *Store) backedUp(ctx context.Context) (there []string, err error) {
+// kept are the streams that a backup holds, in its order.
+func (s *Store) kept() []string {
 	n := s.names
-	for _, name := range []string{"KV_" + n.readers, "KV_" + n.feeds, "KV_" + n.desk, n.items, n.alerts} {
+	return []string{"KV_" + n.readers, "KV_" + n.feeds, "KV_" + n.desk, n.items, n.alerts}
+}
+
+// backedUp are those that there are: a store of an older program lacks what
+// came later.
+func (s *Store) backedUp(ctx context.Context) (there []string, err error) {
+	for _, name := range s.kept() {
 		_, err := s.js.Stream(ctx, name)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
@@ -138,6 +143,8 @@ func (s *Store) snapshot(ctx context.Context, name string, put func(string, []by
 	}
 	asking, cancel := context.WithTimeout(ctx, 5*time.Minute) // the checksums come before the answer
 	defer cancel()
+	asking, answered := s.trouble.during(asking) // what is not permitted is never answered
+	defer answered()
 	m, err := s.nc.RequestWithContext(asking, "$JS.API.STREAM.SNAPSHOT."+name, req)
 	if err != nil {
 		return 0, s.explain("ask for a snapshot", err)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bufio"
 	"net/http"
 	"time"
 )
@@ -13,7 +14,17 @@ func (s *Server) backup(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "application/x-tar")
 	w.Header().Set("Content-Disposition", `attachment; filename="newsmonitor-backup.tar"`)
-	if err := s.cfg.Backup(r.Context(), &patient{w, http.NewResponseController(w)}); err != nil {
+	// What fails at once, as what a NATS does not permit, fails before anything was sent.
+	to := &patient{w, http.NewResponseController(w), false}
+	buffer := bufio.NewWriterSize(to, 64<<10)
+	err := s.cfg.Backup(r.Context(), buffer)
+	if err == nil {
+		err = buffer.Flush()
+	}
+	if err != nil {
+		if !to.began {
+			return refuse(http.StatusServiceUnavailable, "the backup cannot be made: %v", err)
+		}
 		// The end of the file is missing, which restore notices.
 		s.log.Error("the backup was not finished", "error", err)
 		panic(http.ErrAbortHandler)
@@ -24,10 +35,12 @@ func (s *Server) backup(w http.ResponseWriter, r *http.Request) error {
 // patient moves the deadline as long as somebody reads.
 type patient struct {
 	http.ResponseWriter
-	c *http.ResponseController
+	c     *http.ResponseController
+	began bool
 }
 
 func (p *patient) Write(b []byte) (int, error) {
+	p.began = true
 	_ = p.c.SetWriteDeadline(time.Now().Add(30 * time.Second))
 	return p.ResponseWriter.Write(b)
 }
