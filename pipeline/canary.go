@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,6 +30,7 @@ type canary struct {
 	every time.Duration
 	rules *rule.Set
 	last  prometheus.Gauge
+	done  atomic.Pointer[time.Time] // the last success; nil before the first
 }
 
 func newCanary(every time.Duration, reg prometheus.Registerer) (*canary, error) {
@@ -62,7 +64,9 @@ func (m *Monitor) sing(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil:
-			m.canary.last.Set(float64(time.Now().UnixMilli()) / 1e3)
+			now := time.Now()
+			m.canary.last.Set(float64(now.UnixMilli()) / 1e3)
+			m.canary.done.Store(&now)
 			if failing {
 				m.log.Info("the self-test succeeds again")
 			}

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"newsmonitor/pipeline"
 	"newsmonitor/pipeline/alert"
+	"newsmonitor/pipeline/web"
 )
 
 // TestCanary: the self-test becomes a stored alert on its own subject, kept an
@@ -47,6 +49,10 @@ func TestCanary(t *testing.T) {
 		return metric(`monitor_alert_pipeline_duration_seconds_count{canary="true"}`) >= 3 &&
 			time.Since(time.Unix(int64(metric("monitor_canary_last_success_timestamp_seconds")), 0)) < time.Minute
 	})
+	var st web.Status
+	if err := json.Unmarshal([]byte(d.get(t, "/api/v1/status")), &st); err != nil || st.SelfTest.Every != .2 || time.Since(st.SelfTest.Last) > time.Minute {
+		t.Errorf("the status says of the self-test %+v, %v", st.SelfTest, err)
+	}
 	if n := metric(`monitor_alert_pipeline_duration_seconds_count{canary="false"}`); n != 0 {
 		t.Errorf("%v self-tests count as news", n)
 	}

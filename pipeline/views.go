@@ -194,6 +194,10 @@ func (m *Monitor) status() web.Status {
 		Feeds: map[string]int{}, Copies: web.Copies{Feeds: config.FeedsRun, Rules: config.RulesRun}, Problems: config.Problems,
 		NATS: web.NATSStatus{URL: m.store.ClientURL(), Embedded: m.settings.NATS == "", Connected: m.store.Ready(ctx) == nil, Prefix: m.settings.Prefix},
 	}
+	st.SelfTest.Every = m.canary.every.Seconds()
+	if at := m.canary.done.Load(); at != nil {
+		st.SelfTest.Last = at.UTC()
+	}
 	_, rules := slugs(config)
 	st.Rules = len(rules)
 	for _, s := range poll.AllStates {

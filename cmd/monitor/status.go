@@ -81,6 +81,18 @@ func (c *statusCmd) show(t terminal, st web.Status, feeds []web.FeedStatus) {
 	}
 	line("daemon", "newsmonitor %s, instance %s, up %s", safe(st.Version), safe(st.Instance), short(time.Duration(st.Uptime)*time.Second))
 	line("ready", "%s", safe(st.Ready))
+	switch {
+	case st.SelfTest.Every <= 0:
+		line("self-test", "off (--canary 0)")
+	case st.SelfTest.Last.IsZero():
+		line("self-test", "has not succeeded since the start")
+	default:
+		late := ""
+		if ago := now.Sub(st.SelfTest.Last); ago > time.Duration(3*st.SelfTest.Every*float64(time.Second)) {
+			late = ": LATE, alerts may not be raised; the log says why"
+		}
+		line("self-test", "an alert of our own was stored %s ago%s", short(now.Sub(st.SelfTest.Last)), late)
+	}
 	var states []string
 	total := 0
 	for _, s := range poll.AllStates {

@@ -69,6 +69,7 @@ type Status struct {
 	Started    time.Time         `json:"started,omitzero"`
 	Uptime     float64           `json:"uptime_seconds"`
 	Ready      string            `json:"ready"` // "yes", or why not; filled in by web
+	SelfTest   SelfTest          `json:"self_test"`
 	Feeds      map[string]int    `json:"feeds"` // by state
 	Rules      int               `json:"rules"`
 	Copies     Copies            `json:"copies"`
@@ -81,6 +82,12 @@ type Status struct {
 	Folded     map[string]int    `json:"folded"`      // alerts of the last 24 hours that were not pushed, by reason
 	OverBudget []string          `json:"over_budget"` // rules that raised more in the last 24 hours than their budget
 	Nodes      []NodeStatus      `json:"nodes"`       // the processes that share the feeds, this one among them
+}
+
+// SelfTest says when a document of our own last became a stored alert.
+type SelfTest struct {
+	Every float64   `json:"every_seconds"` // 0: off
+	Last  time.Time `json:"last,omitzero"` // of this process; zero before the first
 }
 
 // Destination is one place that alerts are pushed to.
