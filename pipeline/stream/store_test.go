@@ -264,12 +264,14 @@ func TestFollow(t *testing.T) {
 	done := errors.New("enough")
 	var mu sync.Mutex
 	var got []uint64
+	var late sync.WaitGroup
+	defer late.Wait() // it is followed before its sender has the answer
 	err := s.Alerts().Follow(t.Context(), 1, func(st alert.Stored) error {
 		mu.Lock()
 		defer mu.Unlock()
 		got = append(got, st.Sequence)
 		if st.Sequence == 2 {
-			go put("i3")
+			late.Go(func() { put("i3") })
 		}
 		if st.Sequence == 3 {
 			return done
