@@ -29,6 +29,7 @@ type Monitor struct {
 	log      *slog.Logger
 	started  time.Time
 	config   atomic.Pointer[Config] // of the moment; replaced whole by a reload
+	loaded   string                 // fingerprint of the files just before they were read at the start
 	listed   atomic.Pointer[listedRules]
 	budgeted atomic.Pointer[budgeted]
 	registry *prometheus.Registry
@@ -57,6 +58,7 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (_ *Monitor, err er
 	if m.canary, err = newCanary(s.Canary, m.registry); err != nil {
 		return nil, err
 	}
+	m.loaded = fingerprint(s.Files.Watched())
 	config, err := s.Files.Load(nil)
 	if err != nil {
 		return nil, err

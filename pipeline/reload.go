@@ -38,10 +38,10 @@ func (m *Monitor) watch(ctx context.Context, asked <-chan struct{}) error {
 			}
 		}()
 	}
-	before := fingerprint(files.Watched())
+	before := m.loaded
 	tick := time.NewTicker(recheck)
 	defer tick.Stop()
-	var settled <-chan time.Time
+	settled := time.After(settle) // what changed between loading and watching
 	for {
 		select {
 		case <-ctx.Done():

@@ -1,9 +1,11 @@
 package pipeline_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"newsmonitor/pipeline"
 	"newsmonitor/pipeline/alert"
 )
 
@@ -56,6 +59,28 @@ func (w *world) replace(t *testing.T, name, text string) {
 	w.write(t, "aside/new", text)
 	if err := os.Rename(filepath.Join(w.dir, "aside/new"), filepath.Join(w.dir, name)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestReloadAtStart: a file that changes after it was read, and before anybody
+// watches it, is read again.
+func TestReloadAtStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m, err := pipeline.Open(t.Context(), w.settings(), slog.New(slog.NewTextHandler(testLog{t}, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	had := m.Config()
+	w.replace(t, "feeds.yaml", "feeds: []\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx, nil) }()
+	until(t, "the file is read again", func() bool { return m.Config() != had })
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 
