@@ -1,7 +1,6 @@
 package deploy_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -196,15 +195,20 @@ func isReady(t *testing.T, root string) {
 		}
 	}
 	cmd.Env = append(cmd.Env, "MONITOR_HTTP=127.0.0.1:0", "MONITOR_NATS_LISTEN=127.0.0.1:0")
-	log := &heard{}
-	cmd.Stderr = log
+	written, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = written.Close() }()
+	log := func() string { return read(t, written.Name()) }
+	cmd.Stderr = written
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	page := regexp.MustCompile(`page=(http://\S+)`)
-	until(t, time.Minute, "the installed daemon runs", func() bool { return page.MatchString(log.String()) })
+	until(t, time.Minute, "the installed daemon runs", func() bool { return page.MatchString(log()) })
 	until(t, time.Minute, "the installed daemon is ready", func() bool {
-		resp, err := http.Get(page.FindStringSubmatch(log.String())[1] + "/readyz")
+		resp, err := http.Get(page.FindStringSubmatch(log())[1] + "/readyz")
 		if err != nil {
 			return false
 		}
@@ -212,25 +216,7 @@ func isReady(t *testing.T, root string) {
 		return resp.StatusCode == http.StatusOK
 	})
 	_ = cmd.Process.Signal(syscall.SIGTERM)
-	if err := cmd.Wait(); err != nil || strings.Contains(log.String(), "level=ERROR") {
-		t.Errorf("the installed daemon ended with %v: %s", err, log.String())
+	if err := cmd.Wait(); err != nil || strings.Contains(log(), "level=ERROR") {
+		t.Errorf("the installed daemon ended with %v: %s", err, log())
 	}
-}
-
-// heard is a log that is read while it is written.
-type heard struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (h *heard) Write(b []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.text.Write(b)
-}
-
-func (h *heard) String() string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.text.String()
 }

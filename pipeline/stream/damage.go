@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -71,7 +70,7 @@ func (s *Store) checkpoint(ctx context.Context) {
 	for label, st := range map[string]jetstream.Stream{"items": s.items, "alerts": s.alerts} {
 		name := st.CachedInfo().Config.Name
 		m, v := marks[name], s.verified[label]
-		m.Verified, m.Unreadable, m.Missing = v.at, v.bad, s.damaged[name]
+		m.Verified, m.Unreadable, m.Missing = v.at, v.bad, s.damaged[label]
 		marks[name] = m
 	}
 	b, err := json.Marshal(marks)
@@ -94,7 +93,8 @@ func (s *Store) checkDamage(ctx context.Context) {
 	if err != nil {
 		return // the first start
 	}
-	if err := json.Unmarshal(b, &s.before); err != nil {
+	var before map[string]mark
+	if err := json.Unmarshal(b, &before); err != nil {
 		s.log.Warn("the checkpoint of the streams cannot be read; whether they are whole is not known", "file", s.checkpointFile(), "error", err)
 		return
 	}
@@ -105,7 +105,7 @@ func (s *Store) checkDamage(ctx context.Context) {
 	}
 	for stream, label := range map[jetstream.Stream]string{s.items: "items", s.alerts: "alerts"} {
 		config := stream.CachedInfo().Config
-		was, is := s.before[config.Name], now[config.Name]
+		was, is := before[config.Name], now[config.Name]
 		s.verified[label].at = was.Verified
 		if bad, err := unreadable(ctx, stream, slices.Values(was.Unreadable), &s.verified[label].deleted); err == nil {
 			s.found(label, config.Name, bad)
@@ -115,36 +115,23 @@ func (s *Store) checkDamage(ctx context.Context) {
 		if what == "" {
 			continue
 		}
-		s.damaged[config.Name] = what
-		s.harm.add(config.Name, "it lacks "+what)
+		s.damaged[label] = what
 		s.metrics.damaged.WithLabelValues(label).Set(1)
 		s.log.Error("the stream holds less than when the daemon last ran: its folder is damaged, or an older copy", "stream", config.Name, "missing", what,
 			"hint", fmt.Sprintf("stop the daemon and restore the last backup (monitor restore FILE --data NEW), or go on with what is left: delete %s and restart", s.checkpointFile()))
 	}
 }
 
-// harm is what was found damaged, by stream, for those who ask how we are.
-type harm struct {
-	mu    sync.Mutex
-	found map[string]string
-}
-
-// add notes the first that is found of a stream: the log has the others.
-func (h *harm) add(stream, what string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.found == nil {
-		h.found = map[string]string{}
+// damage says what was found of a stream, "" for nothing: to those who ask how
+// we are, while the streams are read through.
+func (s *Store) damage(label string) string {
+	if what := s.damaged[label]; what != "" {
+		return "it lacks " + what
 	}
-	if h.found[stream] == "" {
-		h.found[stream] = what
+	if seq := s.verified[label].first.Load(); seq != 0 {
+		return fmt.Sprintf("the message at sequence %d cannot be read", seq)
 	}
-}
-
-func (h *harm) of(stream string) string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.found[stream]
+	return ""
 }
 
 // missing says what a stream lacks, "" for nothing. It may drop its oldest

@@ -138,12 +138,16 @@ type StreamInfo struct {
 // Streams returns the state of ITEMS and ALERTS.
 func (s *Store) Streams(ctx context.Context) ([]StreamInfo, error) {
 	var out []StreamInfo
-	for _, st := range []jetstream.Stream{s.items, s.alerts} {
-		i, err := st.Info(ctx)
+	for _, one := range []struct {
+		label  string
+		stream jetstream.Stream
+	}{{"items", s.items}, {"alerts", s.alerts}} {
+		info, err := one.stream.Info(ctx)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, StreamInfo{i.Config.Name, i.State.Msgs, i.State.Bytes, i.Config.MaxBytes, i.State.FirstSeq, i.State.LastSeq, s.harm.of(i.Config.Name)})
+		c, state := info.Config, info.State
+		out = append(out, StreamInfo{c.Name, state.Msgs, state.Bytes, c.MaxBytes, state.FirstSeq, state.LastSeq, s.damage(one.label)})
 	}
 	return out, nil
 }

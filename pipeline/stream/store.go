@@ -78,11 +78,9 @@ type Store struct {
 	log        *slog.Logger
 	closing    atomic.Bool
 	trouble    trouble
-	before     map[string]mark      // by stream: the checkpoint of the run before
 	stamp      stamp                // of the data folder
-	damaged    map[string]string    // streams that hold less than that, and what is missing
+	damaged    map[string]string    // by label: what a stream lacked at the start, by the checkpoint of the run before
 	verified   map[string]*verified // by the stream's label in the metrics
-	harm       harm                 // what was found damaged, in words
 
 	overview overview
 }

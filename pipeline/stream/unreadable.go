@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -26,11 +27,11 @@ const (
 
 // verified is how far a stream was read through.
 type verified struct {
-	begun   time.Time // of the pass; zero before the first
-	at, end uint64    // sequences: read, to be read
-	deleted []uint64  // sequences that were given and are empty, ascending
-	bad     []uint64  // that cannot be read
-	known   bool      // said in this process
+	begun   time.Time     // of the pass; zero before the first
+	at, end uint64        // sequences: read, to be read
+	deleted []uint64      // sequences that were given and are empty, ascending
+	bad     []uint64      // that cannot be read
+	first   atomic.Uint64 // of those found in this process; 0 for none
 }
 
 // verify reads a part of each stream, so that all of it is read once a day; each
@@ -134,13 +135,12 @@ func (s *Store) found(label, name string, bad []uint64) {
 			v.bad = append(v.bad, seq)
 		}
 	}
-	s.harm.add(name, fmt.Sprintf("the message at sequence %d cannot be read", bad[0]))
+	news := v.first.CompareAndSwap(0, bad[0])
 	s.metrics.damaged.WithLabelValues(label).Set(1)
-	if v.known {
+	if !news {
 		s.log.Warn("more messages of the stream cannot be read", "stream", name, "sequence", bad[0], "count", len(bad))
 		return
 	}
-	v.known = true
 	s.log.Error("messages of the stream cannot be read: the disk holds other bytes than were written; readers pass over them", "stream", name, "sequence", bad[0], "count", len(bad),
 		"hint", "look after the disk; stop the daemon and restore the last backup (monitor restore FILE --data NEW), or go on with what can be read: a backup made now holds that")
 }
