@@ -128,7 +128,7 @@ type elsewhere struct {
 	reader string
 }
 
-func (e elsewhere) Each(ctx context.Context, _ string, begin func(), fn func(context.Context, feed.Item) error) error {
+func (e elsewhere) Each(ctx context.Context, _ string, begin func(), fn func(context.Context, uint64, feed.Item) error) error {
 	return e.Items.Each(ctx, e.reader, begin, fn)
 }
 

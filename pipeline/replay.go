@@ -194,10 +194,12 @@ type storedItems struct {
 	seen     func(feed.Item)
 }
 
-func (s storedItems) Each(ctx context.Context, _ string, _ func(), fn func(context.Context, feed.Item) error) error {
+func (s storedItems) Each(ctx context.Context, _ string, _ func(), fn func(context.Context, uint64, feed.Item) error) error {
+	sequence := uint64(0)
 	return s.from.Items(ctx, s.since, s.progress, func(it feed.Item) error {
 		s.seen(it)
-		return fn(ctx, it)
+		sequence++ // among themselves will do
+		return fn(ctx, sequence, it)
 	})
 }
 

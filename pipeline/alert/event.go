@@ -43,7 +43,9 @@ type Event struct {
 	Severity        rule.Severity `json:"severity" jsonschema:"enum=low,enum=medium,enum=high,enum=critical"`
 	Data            Data          `json:"data"`
 
-	Sketch string `json:"-"` // for the header Nm-Sketch; not part of the message's body
+	// Not part of the message's body:
+	Sketch   string `json:"-"` // for the header Nm-Sketch
+	Sequence uint64 `json:"-"` // where the item stands in ITEMS, for the header Nm-Sequence; 0 when it is not known
 }
 
 // Data says what was found, where, who said it and why it was raised. Lists

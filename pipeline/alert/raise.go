@@ -21,12 +21,13 @@ import (
 // ErrAhead says that the alert changed between reading and appending.
 var ErrAhead = errors.New("somebody else is ahead")
 
-// Items gives fn each stored item in stream order, from the reader's own place
-// on. An item is done when fn returns nil; an error is tried again in place.
+// Items gives fn each stored item in stream order, with its sequence, from the
+// reader's own place on. An item is done when fn returns nil; an error is tried
+// again in place.
 type Items interface {
 	// Before the first item, and before items are done again of which it is not
 	// known whether they are done, it calls begin.
-	Each(ctx context.Context, reader string, begin func(), fn func(context.Context, feed.Item) error) error
+	Each(ctx context.Context, reader string, begin func(), fn func(ctx context.Context, sequence uint64, it feed.Item) error) error
 }
 
 // Outbox takes each alert once.
@@ -67,7 +68,7 @@ func (r *Raiser) Run(ctx context.Context) error {
 
 // raise appends the alerts of one item, one after the other. It may be
 // repeated at any time by anybody: what is already stored is left alone.
-func (r *Raiser) raise(ctx context.Context, it feed.Item) error {
+func (r *Raiser) raise(ctx context.Context, sequence uint64, it feed.Item) error {
 	if it.Feed == Canary {
 		return r.canary(ctx, it)
 	}
@@ -88,7 +89,7 @@ func (r *Raiser) raise(ctx context.Context, it feed.Item) error {
 	for _, h := range result.Channels {
 		channels = append(channels, h.Channel)
 	}
-	c := &candidate{it, result.Result, channels, r.stories.place(it, judged.look(), channels), judged.First}
+	c := &candidate{it, sequence, result.Result, channels, r.stories.place(it, judged.look(), channels), judged.First}
 	for _, h := range result.Channels {
 		if err := r.raiseOne(ctx, c, h); err != nil {
 			return fmt.Errorf("raise %s for item %s of feed %s: %w", h.Channel, it.Key, it.Feed, err)
@@ -100,6 +101,7 @@ func (r *Raiser) raise(ctx context.Context, it feed.Item) error {
 // candidate is an item with what is the same for all its alerts.
 type candidate struct {
 	it       feed.Item
+	sequence uint64
 	result   rule.Result
 	channels []string // strongest first
 	placed   placed
@@ -118,7 +120,7 @@ func (r *Raiser) raiseOne(ctx context.Context, c *candidate, h rule.Hit) error {
 				return err
 			}
 		}
-		if !more(last, c.it, h.Severity) {
+		if last.after(c) || !more(last, c.it, h.Severity) {
 			r.stories.recall(c, last)
 			return nil
 		}
@@ -223,6 +225,14 @@ func cardOf(e Event) Carrier {
 	return c
 }
 
+// after says whether the alert's last event is of a revision that came after
+// the candidate's. This one was judged before, then: when it comes again after
+// a crash, what people were told of the later one stands. In a stream that was
+// made anew sequences begin anew, but time goes on.
+func (s Stored) after(c *candidate) bool {
+	return s.Event.Sequence > c.sequence && !s.Event.Data.Item.Fetched.Before(c.it.Fetched)
+}
+
 // more says whether an item's match can add anything to what is stored of its
 // alert. The same revision comes again only when a step is repeated, and is
 // judged once, whatever rules and mutes have become meanwhile.
@@ -293,7 +303,7 @@ func (r *Raiser) event(c *candidate, h rule.Hit) Event {
 		SpecVersion: "1.0",
 		Source:      "/newsmonitor/" + r.Instance + "/feeds/" + it.Feed, Subject: h.Channel,
 		Time: r.Now().UTC().Truncate(time.Millisecond), DataContentType: "application/json", DataSchema: SchemaURI,
-		Severity: h.Severity,
+		Severity: h.Severity, Sequence: c.sequence,
 		Data: Data{
 			ID: id, Channel: h.Channel, Channels: c.channels, Severity: h.Severity, Score: h.Score, Backlog: it.Backlog,
 			States: orEmpty(result.States),

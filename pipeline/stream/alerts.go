@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,7 +41,9 @@ func (a *Alerts) Last(ctx context.Context, channel, feedID, id string) (alert.St
 	if err != nil {
 		return alert.Stored{}, fmt.Errorf("read alert %s: %w", id, err)
 	}
-	return a.stored(m.Sequence, m.Subject, m.Data)
+	last, err := a.stored(m.Sequence, m.Subject, m.Data)
+	last.Event.Sequence, _ = strconv.ParseUint(m.Header.Get("Nm-Sequence"), 10, 64) // 0 in what older releases wrote
+	return last, err
 }
 
 // Append stores the event if the alert's last one still stands at after. In a
@@ -111,6 +114,9 @@ func headers(e alert.Event) nats.Header {
 		if word.MatchString(value) {
 			h.Set(name, value)
 		}
+	}
+	if e.Sequence > 0 {
+		h.Set("Nm-Sequence", strconv.FormatUint(e.Sequence, 10))
 	}
 	if sketch.MatchString(e.Sketch) {
 		h.Set("Nm-Sketch", e.Sketch)

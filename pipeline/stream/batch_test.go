@@ -61,7 +61,7 @@ func TestBulk(t *testing.T) {
 			bulks, begun, once := 0, 0, false
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			err := s.Items().Each(ctx, "raise", func() { begun++ }, func(ctx context.Context, it feed.Item) error {
+			err := s.Items().Each(ctx, "raise", func() { begun++ }, func(ctx context.Context, _ uint64, it feed.Item) error {
 				var i int
 				_, _ = fmt.Sscanf(it.Title, "Title %d", &i)
 				if bulkOf(ctx) != nil {

@@ -177,16 +177,16 @@ func (i *Items) batch(ctx context.Context, drafts []poll.Draft) ([]uint64, error
 	return seqs, nil
 }
 
-// Each gives fn the items in stream order, from the named reader's place on,
+// Each gives fn the items and their sequences in stream order, from the named reader's place on,
 // until ctx ends. It calls begin when this process takes the reader, and when
 // steps are done again of which nobody knows whether they are done.
-func (i *Items) Each(ctx context.Context, reader string, begin func(), fn func(context.Context, feed.Item) error) error {
+func (i *Items) Each(ctx context.Context, reader string, begin func(), fn func(context.Context, uint64, feed.Item) error) error {
 	return i.s.each(ctx, i.s.items, reader, begin, func(ctx context.Context, m jetstream.Msg) error {
 		var it feed.Item
 		if err := json.Unmarshal(m.Data(), &it); err != nil {
 			return fmt.Errorf("%w: %w", errUnreadable, err)
 		}
-		return fn(ctx, it)
+		return fn(ctx, sequence(m), it)
 	})
 }
 

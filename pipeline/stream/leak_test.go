@@ -35,7 +35,7 @@ func TestNothingLeft(t *testing.T) {
 		go func() { done <- s.Run(ctx) }()
 		go func() { done <- s.Leases().Run(ctx, func([]int) { held <- struct{}{} }) }()
 		go func() {
-			done <- s.Items().Each(ctx, "raise", func() {}, func(context.Context, feed.Item) error { return nil })
+			done <- s.Items().Each(ctx, "raise", func() {}, func(context.Context, uint64, feed.Item) error { return nil })
 		}()
 		<-held
 		if _, err := s.Nodes(ctx); err != nil {

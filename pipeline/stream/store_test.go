@@ -138,13 +138,15 @@ func TestAlertIdentity(t *testing.T) {
 			t.Errorf("%s at %s beside the stored one: %v, want ErrAhead", e.Type, e.Severity, err)
 		}
 	}
-	up, err := a.Append(t.Context(), event("i1", rule.High, alert.Updated), seq)
+	later := event("i1", rule.High, alert.Updated)
+	later.Sequence = 7
+	up, err := a.Append(t.Context(), later, seq)
 	if err != nil {
 		t.Fatal(err)
 	}
-	last, err := a.Last(t.Context(), "sanctions", "mfa", event("i1", rule.High, alert.Updated).Data.ID)
-	if err != nil || last.Sequence != up || last.Event.Severity != rule.High || last.Folded {
-		t.Errorf("last event is %+v, %v; want sequence %d at high", last, err, up)
+	last, err := a.Last(t.Context(), "sanctions", "mfa", later.Data.ID)
+	if err != nil || last.Sequence != up || last.Event.Severity != rule.High || last.Folded || last.Event.Sequence != 7 {
+		t.Errorf("last event is %+v, %v; want sequence %d at high, of item 7", last, err, up)
 	}
 }
 
@@ -164,7 +166,7 @@ func TestEachResumes(t *testing.T) {
 	run := func(s *Store, last string, step func(feed.Item) error) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		err := s.Items().Each(ctx, "raise", func() {}, func(_ context.Context, it feed.Item) error {
+		err := s.Items().Each(ctx, "raise", func() {}, func(_ context.Context, _ uint64, it feed.Item) error {
 			if err := step(it); err != nil {
 				return err
 			}

@@ -22,10 +22,10 @@ type told struct {
 	events []alert.Event
 }
 
-func (d *told) Each(ctx context.Context, _ string, begin func(), fn func(context.Context, feed.Item) error) error {
+func (d *told) Each(ctx context.Context, _ string, begin func(), fn func(context.Context, uint64, feed.Item) error) error {
 	begin()
-	for _, it := range d.items {
-		if err := fn(ctx, it); err != nil {
+	for i, it := range d.items {
+		if err := fn(ctx, uint64(i+1), it); err != nil {
 			return err
 		}
 	}
