@@ -17,7 +17,7 @@ import (
 var logKeys = map[string]string{
 	"address":        "host:port that we listen on",
 	"alert":          "id of an alert: data.id of the event, last token of the subject, /alerts/<id> of the page",
-	"backup":         "file that holds a backup",
+	"backup":         "file or folder that holds a backup",
 	"channel":        "a channel's id",
 	"component":      "whose words the message is, where not ours",
 	"config":         "feeds and rules in one line",

@@ -28,6 +28,7 @@ type mark struct {
 	Missing    string   `json:"missing,omitempty"`    // what it lacked at a start; stays until somebody deletes the file
 	Verified   uint64   `json:"verified,omitempty"`   // sequence up to which it was read through
 	Unreadable []uint64 `json:"unreadable,omitempty"` // sequences that could not be read
+	Stuck      bool     `json:"stuck,omitempty"`      // the server could not drop one
 }
 
 // UnmarshalJSON reads the number that older programs wrote, too.
@@ -70,7 +71,10 @@ func (s *Store) checkpoint(ctx context.Context) {
 	for label, st := range map[string]jetstream.Stream{"items": s.items, "alerts": s.alerts} {
 		name := st.CachedInfo().Config.Name
 		m, v := marks[name], s.verified[label]
-		m.Verified, m.Unreadable, m.Missing = v.at, v.bad, s.damaged[label]
+		m.Verified, m.Unreadable, m.Stuck = v.at, v.bad, v.stuck
+		if what := v.lacks.Load(); what != nil {
+			m.Missing = *what
+		}
 		marks[name] = m
 	}
 	b, err := json.Marshal(marks)
@@ -82,7 +86,9 @@ func (s *Store) checkpoint(ctx context.Context) {
 	}
 }
 
-func (s *Store) checkpointFile() string { return filepath.Join(s.opts.Dir, "checkpoint.json") }
+const checkpointName = "checkpoint.json"
+
+func (s *Store) checkpointFile() string { return filepath.Join(s.opts.Dir, checkpointName) }
 
 // checkDamage compares the streams with the last checkpoint.
 func (s *Store) checkDamage(ctx context.Context) {
@@ -107,6 +113,7 @@ func (s *Store) checkDamage(ctx context.Context) {
 		config := stream.CachedInfo().Config
 		was, is := before[config.Name], now[config.Name]
 		s.verified[label].at = was.Verified
+		s.verified[label].stuck = was.Stuck
 		if bad, err := unreadable(ctx, stream, slices.Values(was.Unreadable), &s.verified[label].deleted); err == nil {
 			s.found(label, config.Name, bad)
 		}
@@ -115,7 +122,7 @@ func (s *Store) checkDamage(ctx context.Context) {
 		if what == "" {
 			continue
 		}
-		s.damaged[label] = what
+		s.verified[label].lacks.Store(&what)
 		s.metrics.damaged.WithLabelValues(label).Set(1)
 		s.log.Error("the stream holds less than when the daemon last ran: its folder is damaged, or an older copy", "stream", config.Name, "missing", what,
 			"hint", fmt.Sprintf("stop the daemon and restore the last backup (monitor restore FILE --data NEW), or go on with what is left: delete %s and restart", s.checkpointFile()))
@@ -125,10 +132,14 @@ func (s *Store) checkDamage(ctx context.Context) {
 // damage says what was found of a stream, "" for nothing: to those who ask how
 // we are, while the streams are read through.
 func (s *Store) damage(label string) string {
-	if what := s.damaged[label]; what != "" {
-		return "it lacks " + what
+	v := s.verified[label]
+	if what := v.lacks.Load(); what != nil {
+		return "it lacks " + *what
 	}
-	if seq := s.verified[label].first.Load(); seq != 0 {
+	if n := s.omitted[label]; n > 0 {
+		return fmt.Sprintf("it was made anew without messages that could not be read (%d)", n)
+	}
+	if seq := v.first.Load(); seq != 0 {
 		return fmt.Sprintf("the message at sequence %d cannot be read", seq)
 	}
 	return ""

@@ -59,6 +59,9 @@ func startEmbedded(o Options, n names) (*embedded, error) {
 		return nil, fmt.Errorf("make the daemon's key: %w", err)
 	}
 	if e.conf, err = serverConf(o, n, pub); err == nil {
+		err = resumeSwap(o.Dir)
+	}
+	if err == nil {
 		e.ns, err = e.boot()
 	}
 	if err != nil {
@@ -186,8 +189,9 @@ func (e *embedded) clientURL() string {
 }
 
 // mend restarts the server when it has been ill for half a minute: a disk that
-// was full leaves a stream wedged until then, even when space is back.
-func (e *embedded) mend(ctx context.Context) error {
+// was full leaves a stream wedged until then, even when space is back. It says
+// whether it did.
+func (e *embedded) mend(ctx context.Context) (restarted bool, err error) {
 	h := e.server().Healthz(&server.HealthzOptions{})
 	e.mu.Lock()
 	e.sick = h.Error
@@ -197,24 +201,25 @@ func (e *embedded) mend(ctx context.Context) error {
 			e.log.Info("the embedded NATS server is well again")
 		}
 		e.ill = 0
-		return nil
+		return false, nil
 	}
 	if e.ill++; e.ill == 1 {
 		e.log.Error("the embedded NATS server is ill", "error", h.Error)
 	}
+	if strings.Contains(h.Error, "corrupt message") {
+		return false, fmt.Errorf("%w (%s)", errInTheWay, h.Error)
+	}
 	if e.ill < 3 || time.Since(e.since) < 6*cmp.Or(e.opts.look, lookEach) {
-		return nil
+		return false, nil
 	}
 	e.ill, e.since = 1, time.Now()
 	e.log.Warn("the embedded NATS server is restarted")
-	return e.restart(ctx)
+	return true, e.restart(ctx)
 }
 
 func (e *embedded) restart(ctx context.Context) error {
-	old := e.server()
-	url := old.ClientURL()
-	old.Shutdown()
-	old.WaitForShutdown()
+	url := e.server().ClientURL()
+	e.halt()
 	if e.opts.Listen != "off" { // keep the port that was chosen for 0
 		e.opts.Listen = strings.TrimPrefix(strings.TrimPrefix(url, "nats://"), "tls://")
 	}
@@ -236,10 +241,16 @@ func (e *embedded) restart(ctx context.Context) error {
 }
 
 func (e *embedded) stop() {
-	ns := e.server()
-	ns.Shutdown() // once only: a second call panics
-	ns.WaitForShutdown()
+	e.halt()
 	_ = e.lock.Unlock()
+}
+
+// halt ends the server and keeps the folder.
+func (e *embedded) halt() {
+	if ns := e.server(); ns.Running() { // a second Shutdown panics
+		ns.Shutdown()
+		ns.WaitForShutdown()
+	}
 }
 
 // serverLog takes what the server has to say into our log.

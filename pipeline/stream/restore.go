@@ -55,18 +55,22 @@ func syncTree(dir string) error {
 		if err != nil {
 			return err
 		}
-		how := os.O_RDWR
-		if d.IsDir() {
-			if how = os.O_RDONLY; runtime.GOOS == "windows" {
-				return nil // has no such thing
-			}
-		}
-		f, err := os.OpenFile(path, how, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(f.Sync(), f.Close())
+		return syncPath(path, d.IsDir())
 	})
+}
+
+func syncPath(path string, dir bool) error {
+	how := os.O_RDWR
+	if dir {
+		if how = os.O_RDONLY; runtime.GOOS == "windows" {
+			return nil // has no such thing
+		}
+	}
+	f, err := os.OpenFile(path, how, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func restoreTo(ctx context.Context, o Options, r io.Reader) error {

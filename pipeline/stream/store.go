@@ -79,7 +79,7 @@ type Store struct {
 	closing    atomic.Bool
 	trouble    trouble
 	stamp      stamp                // of the data folder
-	damaged    map[string]string    // by label: what a stream lacked at the start, by the checkpoint of the run before
+	omitted    map[string]int       // by label: messages that could not be read when the store was made anew at this start
 	verified   map[string]*verified // by the stream's label in the metrics
 
 	overview overview
@@ -89,7 +89,7 @@ type Store struct {
 // sure of the streams. Whoever opens a Store closes it, after all its readers
 // and writers have returned.
 func Open(ctx context.Context, o Options) (_ *Store, err error) {
-	s := &Store{opts: o, names: newNames(o.Prefix), log: o.Log, metrics: newMetrics(o.Registry), damaged: map[string]string{},
+	s := &Store{opts: o, names: newNames(o.Prefix), log: o.Log, metrics: newMetrics(o.Registry), omitted: map[string]int{},
 		verified: map[string]*verified{"items": {}, "alerts": {}}}
 	defer func() {
 		if err != nil {
@@ -100,19 +100,9 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		if s.server, err = startEmbedded(o, s.names); err != nil {
 			return nil, err
 		}
-		s.nc, err = s.server.connect(s.connOptions()...)
-	} else {
-		opts := s.connOptions()
-		if o.Creds != "" {
-			opts = append(opts, nats.UserCredentials(o.Creds))
-		}
-		s.nc, err = nats.Connect(o.URL, opts...)
 	}
-	if err != nil {
-		return nil, s.connectError(err)
-	}
-	if s.js, err = jetstream.New(s.nc); err != nil {
-		return nil, fmt.Errorf("open JetStream: %w", err)
+	if err := s.connect(); err != nil {
+		return nil, err
 	}
 	if err := s.upgrade(ctx); err != nil {
 		return nil, err
@@ -121,8 +111,32 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s.checkDamage(ctx)
+	if s.server != nil && !o.ReadOnly {
+		if err := s.rebuild(ctx); err != nil {
+			return nil, err
+		}
+	}
 	s.metrics.connected.Set(1)
 	return s, nil
+}
+
+func (s *Store) connect() (err error) {
+	opts := s.connOptions()
+	if s.server != nil {
+		s.nc, err = s.server.connect(opts...)
+	} else {
+		if s.opts.Creds != "" {
+			opts = append(opts, nats.UserCredentials(s.opts.Creds))
+		}
+		s.nc, err = nats.Connect(s.opts.URL, opts...)
+	}
+	if err != nil {
+		return s.connectError(err)
+	}
+	if s.js, err = jetstream.New(s.nc); err != nil {
+		return fmt.Errorf("open JetStream: %w", err)
+	}
+	return nil
 }
 
 func (s *Store) connOptions() []nats.Option {
@@ -249,10 +263,12 @@ func (s *Store) Run(ctx context.Context) error {
 		s.observe(ctx)
 		if s.server != nil {
 			if n%6 == 5 { // and no oftener: for any message the server reads a block of thousands
-				s.verify(ctx, 6*each)
+				if err := s.verify(ctx, 6*each); err != nil {
+					return err
+				}
 				s.checkpoint(ctx)
 			}
-			if err := s.server.mend(ctx); err != nil {
+			if err := s.mend(ctx); err != nil {
 				return err
 			}
 		}

@@ -21,27 +21,39 @@ import (
 const (
 	verifyEach  = 24 * time.Hour // a pass over each stream
 	verifyLeast = 200            // messages at a look, of a small stream
+	verifyAhead = 1000           // messages that will be dropped next
 	keptBad     = 10             // sequences that are remembered of a stream
 	pendingWait = 500 * time.Millisecond
 )
 
 // verified is how far a stream was read through.
 type verified struct {
-	begun   time.Time     // of the pass; zero before the first
-	at, end uint64        // sequences: read, to be read
-	deleted []uint64      // sequences that were given and are empty, ascending
-	bad     []uint64      // that cannot be read
-	first   atomic.Uint64 // of those found in this process; 0 for none
+	begun   time.Time              // of the pass; zero before the first
+	at, end uint64                 // sequences: read, to be read
+	deleted []uint64               // sequences that were given and are empty, ascending
+	bad     []uint64               // that cannot be read
+	first   atomic.Uint64          // of those found in this process; 0 for none
+	lacks   atomic.Pointer[string] // what the stream lacked at a start of the server, by the checkpoint; nil for nothing
+	stuck   bool                   // the server got stuck on a message of some stream, in this process or the one before
+	last    uint64                 // sequence of the stream at the look before
+	ahead   uint64                 // sequence up to which what is dropped next was read
 }
 
+// errInTheWay ends a daemon whose store is about to get stuck; see rebuild.
+var errInTheWay = errors.New("a message of the store cannot be read and is in the way of new ones: start the daemon again, it makes the store anew from what can be read")
+
 // verify reads a part of each stream, so that all of it is read once a day; each
-// is how often it is called.
-func (s *Store) verify(ctx context.Context, each time.Duration) {
+// is how often it is called. Its error is errInTheWay.
+func (s *Store) verify(ctx context.Context, each time.Duration) error {
 	for label, st := range map[string]jetstream.Stream{"items": s.items, "alerts": s.alerts} {
-		if err := s.verifyPart(ctx, label, st, each); err != nil && ctx.Err() == nil {
+		switch err := s.verifyPart(ctx, label, st, each); {
+		case errors.Is(err, errInTheWay):
+			return err
+		case err != nil && ctx.Err() == nil:
 			s.log.Debug("the stream cannot be verified now", "stream", st.CachedInfo().Config.Name, "error", err)
 		}
 	}
+	return nil
 }
 
 func (s *Store) verifyPart(ctx context.Context, label string, st jetstream.Stream, each time.Duration) error {
@@ -50,6 +62,9 @@ func (s *Store) verifyPart(ctx context.Context, label string, st jetstream.Strea
 		return err
 	}
 	v, state := s.verified[label], info.State
+	if err := s.verifyNext(ctx, label, st, info); err != nil {
+		return err
+	}
 	if v.at >= v.end {
 		if !v.begun.IsZero() && time.Since(v.begun) < verifyEach || state.Msgs == 0 {
 			return nil
@@ -70,6 +85,34 @@ func (s *Store) verifyPart(ctx context.Context, label string, st jetstream.Strea
 	s.found(label, st.CachedInfo().Config.Name, bad)
 	v.at = to
 	return nil
+}
+
+// verifyNext reads what a stream will drop next, for its age or for room: with
+// all that may go until the next look.
+func (s *Store) verifyNext(ctx context.Context, label string, st jetstream.Stream, info *jetstream.StreamInfo) error {
+	v, state := s.verified[label], info.State
+	came := state.LastSeq - min(v.last, state.LastSeq)
+	v.last = state.LastSeq
+	if !dropping(info) {
+		return nil
+	}
+	to := min(state.FirstSeq+max(verifyAhead, 3*came), state.LastSeq)
+	bad, err := unreadable(ctx, st, between(max(v.ahead+1, state.FirstSeq), to), &v.deleted)
+	if err != nil {
+		return err
+	}
+	v.ahead = to
+	if s.found(label, info.Config.Name, bad); len(bad) > 0 {
+		return errInTheWay
+	}
+	return nil
+}
+
+// dropping says whether a stream drops its oldest messages, or soon will.
+func dropping(info *jetstream.StreamInfo) bool {
+	c, state := info.Config, info.State
+	return state.Msgs > 0 && (c.MaxAge > 0 && time.Since(state.FirstTime) > c.MaxAge*9/10 ||
+		c.MaxBytes > 0 && state.Bytes > uint64(c.MaxBytes)*9/10)
 }
 
 // between are the sequences from one to another, both included.
@@ -142,7 +185,7 @@ func (s *Store) found(label, name string, bad []uint64) {
 		return
 	}
 	s.log.Error("messages of the stream cannot be read: the disk holds other bytes than were written; readers pass over them", "stream", name, "sequence", bad[0], "count", len(bad),
-		"hint", "look after the disk; stop the daemon and restore the last backup (monitor restore FILE --data NEW), or go on with what can be read: a backup made now holds that")
+		"hint", "look after the disk; stop the daemon and restore the last backup (monitor restore FILE --data NEW), or go on with what can be read: the next start makes the store anew from that")
 }
 
 // next waits for a consumer's next message and returns nil when there is none

@@ -29,80 +29,79 @@ func TestUnreadable(t *testing.T) {
 	const n, bad = 3000, 1234
 	o := options(t)
 	o.lazy = true // the disk is not what is tried
-	s, err := Open(t.Context(), o)
+	first, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fill(t, s, n)
+	fill(t, first, n)
 	for i := range 20 {
 		e := event(fmt.Sprint(i), rule.High, alert.Raised)
 		e.Data.Item.Title = fmt.Sprintf("alert %d ends", i)
-		if _, err := s.Alerts().Append(t.Context(), e, 0); err != nil {
+		if _, err := first.Alerts().Append(t.Context(), e, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.Close()
+	first.Close()
 	for stream, text := range map[string]string{"ITEMS": fmt.Sprintf("title %d ends", bad), "ALERTS": "alert 19 ends"} {
 		flip(t, filepath.Join(o.Dir, "jetstream", "*", "streams", stream, "msgs", "*.blk"), text)
 	}
 
 	o.look = 20 * time.Millisecond
 	var backup bytes.Buffer
-	for start := range 2 {
-		said := &heard{}
-		o.Log, o.Registry = slog.New(slog.NewTextHandler(said, nil)), prometheus.NewRegistry()
-		s, err := Open(t.Context(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if start == 1 && strings.Count(said.String(), "cannot be read") != 2 {
-			t.Errorf("what was known is not said at the next start: %s", said)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- s.Run(ctx) }()
-		for _, label := range []string{"items", "alerts"} {
-			for begun := time.Now(); testutil.ToFloat64(s.metrics.damaged.WithLabelValues(label)) != 1; pause(ctx, 20*time.Millisecond) {
-				if time.Since(begun) > 30*time.Second {
-					t.Fatalf("monitor_stream_damaged{%s} stays 0: %s", label, said)
-				}
+	s, said := begin(t, o)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	for _, label := range []string{"items", "alerts"} {
+		for begun := time.Now(); testutil.ToFloat64(s.metrics.damaged.WithLabelValues(label)) != 1; pause(ctx, 20*time.Millisecond) {
+			if time.Since(begun) > 30*time.Second {
+				t.Fatalf("monitor_stream_damaged{%s} stays 0: %s", label, said)
 			}
 		}
-		if text := said.String(); !strings.Contains(text, fmt.Sprint("sequence=", bad+1)) || !strings.Contains(text, "sequence=20") || !strings.Contains(text, "monitor restore") {
-			t.Errorf("the log does not say which, or what to do: %s", text)
-		}
-		if infos, err := s.Streams(ctx); err != nil || infos[0].Damage != fmt.Sprintf("the message at sequence %d cannot be read", bad+1) {
-			t.Errorf("who asks for the streams hears %+v, %v", infos, err)
-		}
-		items := 0
-		count := func(feed.Item) error { items++; return nil }
-		if err := s.Archive().Items(ctx, time.Unix(0, 0), nil, count); err != nil || items != n-1 {
-			t.Errorf("read forwards: %d items of %d, %v", items, n-1, err)
-		}
-		items = 0
-		if err := s.Archive().Newest(ctx, time.Unix(0, 0), nil, func(_ uint64, it feed.Item) error { return count(it) }); err != nil || items != n-1 {
-			t.Errorf("read backwards: %d items of %d, %v", items, n-1, err)
-		}
-		if out, err := s.Alerts().After(ctx, 0, 100); err != nil || len(out) != 19 {
-			t.Errorf("a destination gets %d alerts, %v; want 19", len(out), err)
-		}
-		if times, err := s.Alerts().Times(ctx, time.Unix(0, 0)); err != nil || len(times) == 0 {
-			t.Errorf("the channels' times: %v, %v", times, err)
-		}
-		heads := 0
-		if err := s.Alerts().Heads(ctx, time.Unix(0, 0), func(alert.Head) error { heads++; return nil }); err != nil || heads != 19 {
-			t.Errorf("the stories get %d heads, %v; want 19", heads, err)
-		}
-		backup.Reset()
-		if err := s.Backup(ctx, &backup); err != nil || strings.Count(said.String(), "the backup lacks") != 2 {
-			t.Errorf("a backup: %v, and the log does not say what it lacks: %s", err, said)
-		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		s.checkpoint(context.Background())
-		s.Close()
+	}
+	if text := said.String(); !strings.Contains(text, fmt.Sprint("sequence=", bad+1)) || !strings.Contains(text, "sequence=20") || !strings.Contains(text, "monitor restore") {
+		t.Errorf("the log does not say which, or what to do: %s", text)
+	}
+	if infos, err := s.Streams(ctx); err != nil || infos[0].Damage != fmt.Sprintf("the message at sequence %d cannot be read", bad+1) {
+		t.Errorf("who asks for the streams hears %+v, %v", infos, err)
+	}
+	items := 0
+	one := func(feed.Item) error { items++; return nil }
+	if err := s.Archive().Items(ctx, time.Unix(0, 0), nil, one); err != nil || items != n-1 {
+		t.Errorf("read forwards: %d items of %d, %v", items, n-1, err)
+	}
+	items = 0
+	if err := s.Archive().Newest(ctx, time.Unix(0, 0), nil, func(_ uint64, it feed.Item) error { return one(it) }); err != nil || items != n-1 {
+		t.Errorf("read backwards: %d items of %d, %v", items, n-1, err)
+	}
+	if out, err := s.Alerts().After(ctx, 0, 100); err != nil || len(out) != 19 {
+		t.Errorf("a destination gets %d alerts, %v; want 19", len(out), err)
+	}
+	if times, err := s.Alerts().Times(ctx, time.Unix(0, 0)); err != nil || len(times) == 0 {
+		t.Errorf("the channels' times: %v, %v", times, err)
+	}
+	heads := 0
+	if err := s.Alerts().Heads(ctx, time.Unix(0, 0), func(alert.Head) error { heads++; return nil }); err != nil || heads != 19 {
+		t.Errorf("the stories get %d heads, %v; want 19", heads, err)
+	}
+	backup.Reset()
+	if err := s.Backup(ctx, &backup); err != nil || strings.Count(said.String(), "the backup lacks") != 2 {
+		t.Errorf("a backup: %v, and the log does not say what it lacks: %s", err, said)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	s.checkpoint(context.Background())
+	s.Close()
+
+	s, said = begin(t, o)
+	defer s.Close()
+	if text := said.String(); strings.Count(text, "messages of the stream cannot be read") != 2 || !strings.Contains(text, "ALERTS: 1, ITEMS: 1") || !strings.Contains(text, "made anew") {
+		t.Errorf("what was known is not said at the next start, or what became of it: %s", text)
+	}
+	if got := count(t, s.items); got != n-1 {
+		t.Errorf("the store that was made anew holds %d items, want %d", got, n-1)
 	}
 
 	back := options(t)
@@ -140,7 +139,9 @@ func TestUnreadableMany(t *testing.T) {
 		t.Errorf("%d messages are lost, %v", n, err)
 	}
 	for range 3 {
-		s.verify(t.Context(), time.Minute)
+		if err := s.verify(t.Context(), time.Minute); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if text := said.String(); strings.Count(text, "cannot be read") != 2 || strings.Count(text, "count=50") != 2 || s.verified["items"].at != 300 {
 		t.Errorf("read up to %d: %s", s.verified["items"].at, text)

@@ -1,0 +1,217 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A message that the disk changed is only passed over until nats-server wants to
+// drop it: for its age, for room, or for a newer one of its key. Then server
+// 2.15 stores nothing in that stream any more, or loses the rest of the
+// message's block when it starts again, as it does after a purge up to it; and
+// deleting the message is refused. So a start that finds one makes the embedded
+// store anew from all that can be read, as monitor backup and restore would,
+// and a running daemon ends for that before such a message has to go.
+
+// Beside jetstream in the data folder.
+const (
+	copyFile   = "rebuilt.tar"       // what can be read
+	rebuiltDir = "rebuilt"           // being made of that
+	asideDir   = "jetstream.damaged" // what was there before
+)
+
+// stuck counts, by stream, the messages that the server cannot drop.
+func (s *Store) stuck(ctx context.Context) (map[string]int, error) {
+	found := map[string]int{}
+	for _, name := range s.kept() {
+		st, err := s.js.Stream(ctx, name)
+		if err != nil {
+			return nil, s.explain("read stream "+name, err)
+		}
+		var n int
+		if v := s.verified[s.label(name)]; v != nil {
+			n, err = v.inTheWay(ctx, st)
+		} else {
+			n, err = lostOfBucket(ctx, st)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read stream %s: %w", name, err)
+		}
+		if n > 0 {
+			found[name] = n
+		}
+	}
+	return found, nil
+}
+
+// inTheWay counts what is known of a stream that is read through once a day, and
+// what goes next. Where the server got stuck on something else, all is read.
+func (v *verified) inTheWay(ctx context.Context, st jetstream.Stream) (int, error) {
+	info := st.CachedInfo()
+	switch from := info.State.FirstSeq; {
+	case info.State.Msgs == 0:
+		return 0, nil
+	case v.stuck:
+		return lost(ctx, st)
+	default:
+		to := from
+		if dropping(info) {
+			to = min(from+verifyAhead, info.State.LastSeq)
+		}
+		bad, err := unreadable(ctx, st, between(from, to), new([]uint64))
+		return max(len(bad), len(v.bad)), err
+	}
+}
+
+// lostOfBucket is lost, quickly where nothing is: a bucket may have a value for
+// each of a hundred thousand feeds.
+func lostOfBucket(ctx context.Context, st jetstream.Stream) (int, error) {
+	read := uint64(0)
+	err := heads(ctx, st, time.Unix(0, 0), nil, func(jetstream.Msg, uint64) error { read++; return nil })
+	if err != nil || read >= st.CachedInfo().State.Msgs {
+		return 0, err
+	}
+	return lost(ctx, st)
+}
+
+// rebuild makes the store anew where it would get stuck. Where that cannot be
+// done it says so, and the daemon goes on with what there is. What cannot be
+// read is lost either way: of a bucket a feed is then polled as a new one, a
+// reader begins again where it would without a place, a mute is not in force.
+func (s *Store) rebuild(ctx context.Context) error {
+	found, err := s.stuck(ctx)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	var what []string
+	for name, n := range found {
+		what = append(what, fmt.Sprint(name, ": ", n))
+	}
+	slices.Sort(what)
+	s.log.Error("messages that cannot be read are in the way of new ones: the disk holds other bytes than were written; the store is made anew from what can be read",
+		"stream", strings.Join(what, ", "))
+	if err := s.copyStore(ctx); err != nil {
+		s.log.Error("the store cannot be made anew and will get stuck", "error", err,
+			"hint", "stop the daemon, monitor backup FILE, and monitor restore FILE --data NEW: the new store has what can be read")
+		return nil
+	}
+	s.nc.SetDisconnectErrHandler(nil)
+	s.nc.Close()
+	s.server.halt()
+	if err := swap(s.opts.Dir); err != nil {
+		return fmt.Errorf("put the store that was made anew in its place: %w", err)
+	}
+	if s.server.ns, err = s.server.boot(); err != nil {
+		return err
+	}
+	if err := s.connect(); err != nil {
+		return err
+	}
+	if err := s.ensure(ctx); err != nil {
+		return err
+	}
+	for label, v := range s.verified {
+		fresh := &verified{}
+		fresh.lacks.Store(v.lacks.Load())
+		s.verified[label] = fresh
+	}
+	for name, n := range found {
+		label := s.label(name)
+		s.omitted[label] = n
+		s.metrics.damaged.WithLabelValues(label).Set(1)
+	}
+	s.log.Warn("the store was made anew from what could be read; look after the disk", "backup", filepath.Join(s.opts.Dir, asideDir),
+		"hint", "restore the last backup if that lacks too much; else remove the folder of before")
+	return nil
+}
+
+// mend looks after the embedded server. One that was restarted may hold less
+// than it did.
+func (s *Store) mend(ctx context.Context) error {
+	restarted, err := s.server.mend(ctx)
+	if errors.Is(err, errInTheWay) {
+		for _, v := range s.verified {
+			v.stuck = true
+		}
+	}
+	if err != nil || !restarted {
+		return err
+	}
+	s.checkDamage(ctx)
+	return nil
+}
+
+// label of a stream in the metrics.
+func (s *Store) label(stream string) string {
+	switch n := s.names; stream {
+	case n.items:
+		return "items"
+	case n.alerts:
+		return "alerts"
+	case "KV_" + n.feeds:
+		return "feeds"
+	case "KV_" + n.readers:
+		return "readers"
+	}
+	return "desk"
+}
+
+// copyStore makes a store of what can be read, beside this one: by way of a
+// file, as the server waits some seconds only for the next piece of a stream
+// that it restores, and looks longer at one that it snapshots.
+func (s *Store) copyStore(ctx context.Context) (err error) {
+	f, err := os.Create(filepath.Join(s.opts.Dir, copyFile))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	if err := s.Backup(ctx, f); err != nil {
+		return err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	o := s.opts
+	o.Log = slog.New(slog.DiscardHandler) // the backup says what is missing
+	o.Dir = filepath.Join(o.Dir, rebuiltDir)
+	return Restore(ctx, o, f)
+}
+
+// swap puts the store that was made anew in its place.
+func swap(dir string) error {
+	aside := filepath.Join(dir, asideDir)
+	if err := os.RemoveAll(aside); err != nil {
+		return err
+	}
+	// It speaks of messages that will be gone.
+	if err := os.Remove(filepath.Join(dir, checkpointName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(filepath.Join(dir, "jetstream"), aside); err != nil {
+		return err
+	}
+	return resumeSwap(dir)
+}
+
+// resumeSwap ends what a crash cut off: a copy in the making goes, and one that
+// was to take the store's place takes it.
+func resumeSwap(dir string) error {
+	fresh := filepath.Join(dir, rebuiltDir)
+	if _, err := os.Stat(filepath.Join(dir, "jetstream")); errors.Is(err, os.ErrNotExist) {
+		err := os.Rename(filepath.Join(fresh, "jetstream"), filepath.Join(dir, "jetstream"))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return errors.Join(os.RemoveAll(fresh), os.RemoveAll(fresh+".restoring"), os.RemoveAll(filepath.Join(dir, copyFile)), syncPath(dir, true))
+}
