@@ -269,7 +269,9 @@ func numberKind(w string, next *sketched) int {
 // minhash is the 8-bit minhash of the lead's shingles, or of the title's when
 // there is hardly any lead.
 func minhash(title, lead string) (out [minhashes]uint8, short bool) {
-	var scan text.Scan
+	scan := scans.Get().(*text.Scan)
+	defer scans.Put(scan)
+	scan.Reset()
 	scan.Split(lead, text.Start{}, sketchLead)
 	if len(scan.Pieces) < bareLead {
 		scan.Split(title, text.Start{Sentence: 1 << 20}, sketchTitle)

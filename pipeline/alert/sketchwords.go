@@ -2,6 +2,7 @@ package alert
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -24,9 +25,14 @@ type sketched struct {
 // enough for inflections and derivations to fall together.
 const stem = 7
 
+// scans are scratch: an alert would fill tens of kilobytes anew for each text.
+var scans = sync.Pool{New: func() any { return new(text.Scan) }}
+
 // wordsOf splits a text, up to a number of tokens.
 func wordsOf(s string, most int) []sketched {
-	var scan text.Scan
+	scan := scans.Get().(*text.Scan)
+	defer scans.Put(scan)
+	scan.Reset()
 	scan.Split(s, text.Start{}, most)
 	out := make([]sketched, 0, len(scan.Pieces))
 	sentence := int32(-1)

@@ -44,6 +44,7 @@ func (s fields) has(f field) bool { return s&(1<<f) != 0 }
 type document struct {
 	item   *engine.Item
 	texts  *[fieldCount]string
+	split  []text.Token // scratch of tokens
 	tokens []token
 	first  [fieldCount]int // unit at which a field begins
 	repeat bool            // content holds the summary: it counts once
@@ -72,25 +73,33 @@ func read(it feed.Item) *document {
 	texts := textsOf(&it)
 	item := &engine.Item{}
 	item.Read(&texts)
-	return documentOf(item)
+	d := &document{}
+	d.read(item)
+	return d
 }
 
-func documentOf(item *engine.Item) *document {
-	d := &document{item: item, texts: &item.Texts, repeat: item.Repeats()}
-	split := item.Tokens()
-	d.tokens = make([]token, len(split))
+// read makes the document that of an item. What it was is overwritten.
+func (d *document) read(item *engine.Item) {
+	*d = document{item: item, texts: &item.Texts, repeat: item.Repeats(), split: d.split[:0], tokens: d.tokens[:0]}
+	d.split = item.Tokens(d.split)
 	f, end := title, item.End(0)
-	for i := range split {
+	for i := range d.split {
 		for i >= end {
 			f++
 			end = item.End(int(f))
 		}
-		d.tokens[i] = token{split[i], f}
+		d.tokens = append(d.tokens, token{d.split[i], f})
 	}
 	for f := range fieldCount {
 		d.first[f] = int(item.First(int(f)))
 	}
-	return d
+}
+
+// forget lets go of the item.
+func (d *document) forget() {
+	clear(d.split)
+	clear(d.tokens)
+	*d = document{split: d.split, tokens: d.tokens}
 }
 
 // raw is a token as it stands in the item.

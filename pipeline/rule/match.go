@@ -37,7 +37,8 @@ func (s *Set) explain(r *reader, it *feed.Item, out *Result) {
 		m.Ask(&r.facts)
 	}
 	r.found.next()
-	v := &judged{evaluation: &evaluation{doc: documentOf(&r.item), facts: r.facts, found: &r.found}, item: *it, voice: r.voice}
+	r.doc.read(&r.item)
+	v := &judged{evaluation: &evaluation{doc: &r.doc, facts: r.facts, found: &r.found}, item: *it, voice: r.voice}
 	for i, f := range r.fired {
 		x := rules[i]
 		out.add(x.Channel, v.match(x, v.capped(r.severity(s, f, x.spelled))))

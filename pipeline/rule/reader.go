@@ -21,6 +21,7 @@ type reader struct {
 	fired    []firing
 	names    beside
 	found    found
+	doc      document // for explanations
 }
 
 // firing is a rule that fired.
@@ -80,6 +81,7 @@ func (r *reader) read(s *Set, it *feed.Item) {
 // forget lets go of the item.
 func (r *reader) forget() {
 	r.item.Forget()
+	r.doc.forget()
 	r.texts, r.facts, r.voice = [fieldCount]string{}, facts{}, Voice{}
 }
 

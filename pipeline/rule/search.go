@@ -91,7 +91,9 @@ func (q *Query) Match(it feed.Item) (Match, bool) {
 	if !r.matcher.Holds(q.ref) {
 		return Match{}, false
 	}
-	v := newEvaluation(documentOf(&r.item))
+	d := &document{}
+	d.read(&r.item)
+	v := newEvaluation(d)
 	v.facts = r.facts
 	places, score := v.evidence(q.e)
 	return Match{Score: score, Snippet: v.snippet(places), Evidence: v.lines(places)}, true

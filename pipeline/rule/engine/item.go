@@ -245,8 +245,8 @@ func (it *Item) Has(key uint64) bool {
 // First is the unit at which a field begins.
 func (it *Item) First(field int) int32 { return it.first[field] }
 
-// Tokens copies all tokens, with their texts.
-func (it *Item) Tokens() []text.Token { return it.scan.Tokens(0) }
+// Tokens appends all tokens, with their texts, which are copies.
+func (it *Item) Tokens(tokens []text.Token) []text.Token { return it.scan.Tokens(tokens, 0) }
 
 // Cut tells that a field has more words than MaxWords.
 func (it *Item) Cut() bool { return it.cut }

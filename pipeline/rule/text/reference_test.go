@@ -290,7 +290,7 @@ func sameTokens(t *testing.T, s string) {
 	if cut := scan.Split(s, Start{}, most); cut != (len(want) > most) {
 		t.Fatalf("%q: cut after %d of %d: %v", s, most, len(want), cut)
 	}
-	if got := scan.Tokens(from); !slices.Equal(got, want[:most]) {
+	if got := scan.Tokens(nil, from); !slices.Equal(got, want[:most]) {
 		t.Fatalf("first %d tokens of %q:\n%+v, want\n%+v", most, s, got, want[:most])
 	}
 }

@@ -6,7 +6,10 @@
 // match is ever lost, and precision is the rule's business (EXCEPT).
 package text
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // MaxToken bounds a folded token in bytes; the rest of a longer run of letters
 // is dropped from Text, not from its span.
@@ -33,12 +36,12 @@ func Pattern(s string) []Token { return tokenise(s, true) }
 func tokenise(s string, pattern bool) []Token {
 	t := Scan{pattern: pattern, Pieces: make([]Piece, 0, len(s)/5+4)}
 	t.Split(s, Start{}, math.MaxInt)
-	return t.Tokens(0)
+	return t.Tokens(nil, 0)
 }
 
-// Tokens copies the pieces from one on, with their texts.
-func (t *Scan) Tokens(from int) []Token {
-	tokens := make([]Token, 0, len(t.Pieces)-from)
+// Tokens appends the pieces from one on, with their texts, which are copies.
+func (t *Scan) Tokens(tokens []Token, from int) []Token {
+	tokens = slices.Grow(tokens, len(t.Pieces)-from)
 	if from == len(t.Pieces) {
 		return tokens
 	}
