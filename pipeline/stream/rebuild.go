@@ -90,8 +90,14 @@ func lostOfBucket(ctx context.Context, st jetstream.Stream) (int, error) {
 // reader begins again where it would without a place, a mute is not in force.
 func (s *Store) rebuild(ctx context.Context) error {
 	found, err := s.stuck(ctx)
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(found) == 0 {
+		for _, v := range s.verified {
+			v.stuck = false
+		}
+		return nil
 	}
 	var what []string
 	for name, n := range found {
@@ -111,9 +117,11 @@ func (s *Store) rebuild(ctx context.Context) error {
 	if err := swap(s.opts.Dir); err != nil {
 		return fmt.Errorf("put the store that was made anew in its place: %w", err)
 	}
-	if s.server.ns, err = s.server.boot(); err != nil {
+	ns, err := s.server.boot()
+	if err != nil {
 		return err
 	}
+	s.server.ns = ns
 	if err := s.connect(); err != nil {
 		return err
 	}
