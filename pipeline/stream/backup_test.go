@@ -2,7 +2,9 @@ package stream
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,8 +51,17 @@ func TestBackup(t *testing.T) {
 
 	o := options(t)
 	o.Dir = filepath.Join(o.Dir, "new")
-	if err := Restore(t.Context(), o, bytes.NewReader(file.Bytes())); err != nil {
+	// nats-server gives up a stream whose next piece does not come in time.
+	pipe := io.MultiReader(bytes.NewReader(file.Bytes()), asked(func() {
+		if _, err := os.Stat(o.Dir + ".restoring"); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the restore began before all of the pipe was read: %v", err)
+		}
+	}))
+	if err := Restore(t.Context(), o, pipe); err != nil {
 		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(o.Dir), ".restore-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 	o.Registry = prometheus.NewRegistry()
 	again := open(t, o)
@@ -109,4 +120,12 @@ func flipped(b []byte) []byte {
 	at := bytes.Index(b, []byte("ITEMS/000001"))
 	b[at+8<<10] ^= 1
 	return b
+}
+
+// asked is a reader of nothing.
+type asked func()
+
+func (f asked) Read([]byte) (int, error) {
+	f()
+	return 0, io.EOF
 }

@@ -174,9 +174,7 @@ func (s *Store) label(stream string) string {
 	return "desk"
 }
 
-// copyStore makes a store of what can be read, beside this one: by way of a
-// file, as the server waits some seconds only for the next piece of a stream
-// that it restores, and looks longer at one that it snapshots.
+// copyStore makes a store of what can be read, beside this one.
 func (s *Store) copyStore(ctx context.Context) (err error) {
 	f, err := os.Create(filepath.Join(s.opts.Dir, copyFile))
 	if err != nil {

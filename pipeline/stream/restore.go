@@ -34,7 +34,12 @@ func Restore(ctx context.Context, o Options, r io.Reader) (err error) {
 			_ = os.RemoveAll(o.Dir)
 		}
 	}()
-	if err := restoreTo(ctx, o, r); err != nil {
+	f, end, err := atHand(r, filepath.Dir(target))
+	if err != nil {
+		return fmt.Errorf("read the backup: %w", err)
+	}
+	defer end()
+	if err := restoreTo(ctx, o, f); err != nil {
 		return err
 	}
 	if err := syncTree(o.Dir); err != nil {
@@ -47,6 +52,36 @@ func Restore(ctx context.Context, o Options, r io.Reader) (err error) {
 		return fmt.Errorf("move the restored store to its place: %w", err)
 	}
 	return nil
+}
+
+// atHand returns a backup that need not be waited for: what is no file is copied
+// into one, as the server gives up a stream whose next piece does not come
+// within five seconds, and who makes the backup may read a stream for longer.
+func atHand(r io.Reader, dir string) (file io.Reader, end func(), err error) {
+	if f, ok := r.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			return f, func() {}, nil
+		}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, err
+	}
+	f, err := os.CreateTemp(dir, ".restore-*.tar")
+	if err != nil {
+		return nil, nil, err
+	}
+	end = func() {
+		_ = f.Close()
+		_ = os.Remove(f.Name())
+	}
+	if _, err = io.Copy(f, r); err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		end()
+		return nil, nil, err
+	}
+	return f, end, nil
 }
 
 // syncTree makes a folder durable, with all that is in it.
