@@ -101,7 +101,10 @@ func (w *press) judge(t *testing.T, items, alerts map[string]int) (problems []st
 	}
 	served := 0
 	for _, c := range w.feeds {
-		for _, title := range c.titles[:c.served] {
+		for i, title := range c.titles {
+			if !c.shown[i] {
+				continue
+			}
 			served++
 			say("the item", title, items[title], 1)
 			want := 0

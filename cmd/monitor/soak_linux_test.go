@@ -217,8 +217,8 @@ func newMoody(t *testing.T, s soak) *moody {
 	return m
 }
 
-// fill gives each feed half of the items that its document lists: none leaves it
-// before the first poll.
+// fill gives each feed half of the items that its document lists: hardly one
+// leaves it before the first poll, and none unseen counts.
 func (m *moody) fill() {
 	for range m.window / 2 {
 		m.add(1)
