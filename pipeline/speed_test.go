@@ -251,6 +251,29 @@ func BenchmarkAlertStore(b *testing.B) {
 	}
 }
 
+// BenchmarkJudge: what an item that alerts costs to judge, at once and ten
+// milliseconds after the one before, as in BenchmarkAlert. In between nothing is
+// done but looking at the clock: what is dearer then is what a machine that is
+// shared with others takes away from the caches meanwhile.
+func BenchmarkJudge(b *testing.B) {
+	m := openSpeed(b, nil)
+	match := m.config.Load().Rules.Match
+	for _, apart := range []time.Duration{0, time.Millisecond, 10 * time.Millisecond} {
+		b.Run(apart.String(), func(b *testing.B) {
+			var took []time.Duration
+			for b.Loop() {
+				it := storyItem(10 * len(took))
+				for from := time.Now(); time.Since(from) < apart; {
+				}
+				start := time.Now()
+				alert.Judge(match, it).Make()
+				took = append(took, time.Since(start))
+			}
+			b.ReportMetric(float64(quantile(took, .5).Microseconds()), "p50-µs")
+		})
+	}
+}
+
 // BenchmarkAlertBusy: the same with 1,000 items a second, of 50 feeds that are
 // asked each second: 20 items of a document's 60 are new, three seconds' worth
 // for a machine that is busy with other things. (No real feed may be asked more
