@@ -64,8 +64,22 @@ func (s *Store) backedUp(ctx context.Context) (there []string, err error) {
 	return there, nil
 }
 
-// Backup writes all that is stored while everything goes on.
+// Backup writes all that is stored while everything goes on, and says in the
+// log what cannot be read of it.
 func (s *Store) Backup(ctx context.Context, w io.Writer) error {
+	streams, err := s.backedUp(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range streams {
+		if err := s.warnOfLost(ctx, name); err != nil {
+			return fmt.Errorf("back up stream %s: %w", name, err)
+		}
+	}
+	return s.writeBackup(ctx, w, streams)
+}
+
+func (s *Store) writeBackup(ctx context.Context, w io.Writer, streams []string) error {
 	t := tar.NewWriter(w)
 	now := time.Now().UTC()
 	put := func(name string, b []byte) error {
@@ -82,18 +96,11 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 		}
 		return put(name, b)
 	}
-	streams, err := s.backedUp(ctx)
-	if err != nil {
-		return err
-	}
 	if err := object("backup.json", backupHead{backupFormat, s.names.prefix, now, streams, s.stamp}); err != nil {
 		return fmt.Errorf("write the backup: %w", err)
 	}
 	tail := backupTail{Messages: map[string]uint64{}}
 	for _, name := range streams {
-		if err := s.warnOfLost(ctx, name); err != nil {
-			return fmt.Errorf("back up stream %s: %w", name, err)
-		}
 		n, err := s.snapshot(ctx, name, put)
 		if err != nil {
 			return fmt.Errorf("back up stream %s: %w", name, err)

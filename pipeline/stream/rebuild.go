@@ -181,14 +181,15 @@ func (s *Store) copyStore(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
-	if err := s.Backup(ctx, f); err != nil {
+	// Who waits for the start need not wait for Backup's reading, too.
+	if err := s.writeBackup(ctx, f, s.kept()); err != nil {
 		return err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
 	o := s.opts
-	o.Log = slog.New(slog.DiscardHandler) // the backup says what is missing
+	o.Log = slog.New(slog.DiscardHandler)
 	o.Dir = filepath.Join(o.Dir, rebuiltDir)
 	return Restore(ctx, o, f)
 }
