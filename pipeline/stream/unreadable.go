@@ -91,7 +91,10 @@ func (s *Store) verifyPart(ctx context.Context, label string, st jetstream.Strea
 // all that may go until the next look.
 func (s *Store) verifyNext(ctx context.Context, label string, st jetstream.Stream, info *jetstream.StreamInfo) error {
 	v, state := s.verified[label], info.State
-	came := state.LastSeq - min(v.last, state.LastSeq)
+	came := uint64(0)
+	if v.last > 0 { // not the first look
+		came = state.LastSeq - min(v.last, state.LastSeq)
+	}
 	v.last = state.LastSeq
 	if !dropping(info) {
 		return nil
