@@ -133,6 +133,9 @@ func (s *Store) checkDamage(ctx context.Context) {
 // we are, while the streams are read through.
 func (s *Store) damage(label string) string {
 	v := s.verified[label]
+	if v == nil {
+		v = &verified{} // a bucket is not read through
+	}
 	if what := v.lacks.Load(); what != nil {
 		return "it lacks " + *what
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,19 +136,23 @@ type StreamInfo struct {
 	Damage   string `json:"damage,omitempty"` // what was found of it
 }
 
-// Streams returns the state of ITEMS and ALERTS.
+// Streams returns the state of ITEMS and ALERTS, and after them that of a bucket
+// which was made anew with less than it held.
 func (s *Store) Streams(ctx context.Context) ([]StreamInfo, error) {
+	names := []string{s.names.items, s.names.alerts}
+	for _, name := range s.kept() {
+		if !slices.Contains(names, name) && s.omitted[s.label(name)] > 0 {
+			names = append(names, name)
+		}
+	}
 	var out []StreamInfo
-	for _, one := range []struct {
-		label  string
-		stream jetstream.Stream
-	}{{"items", s.items}, {"alerts", s.alerts}} {
-		info, err := one.stream.Info(ctx)
+	for _, name := range names {
+		st, err := s.js.Stream(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		c, state := info.Config, info.State
-		out = append(out, StreamInfo{c.Name, state.Msgs, state.Bytes, c.MaxBytes, state.FirstSeq, state.LastSeq, s.damage(one.label)})
+		c, state := st.CachedInfo().Config, st.CachedInfo().State
+		out = append(out, StreamInfo{c.Name, state.Msgs, state.Bytes, c.MaxBytes, state.FirstSeq, state.LastSeq, s.damage(s.label(name))})
 	}
 	return out, nil
 }
