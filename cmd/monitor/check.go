@@ -33,7 +33,11 @@ func (c *checkCmd) Run(t terminal) error {
 		fmt.Fprintln(t.out, p)
 	}
 	if bad > 0 {
-		fmt.Fprintf(t.err, "%d problems\n", bad)
+		word := "problems"
+		if bad == 1 {
+			word = "problem"
+		}
+		fmt.Fprintln(t.err, bad, word)
 		return errQuiet
 	}
 	fmt.Fprintf(t.err, "fine: %s (%v, %v)\n", config.Summary(), config.FeedsRun, config.RulesRun)

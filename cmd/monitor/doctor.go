@@ -114,7 +114,7 @@ func examineFiles(f pipeline.Files) (*pipeline.Config, finding) {
 		l = l.Errors()
 		out := finding{"files", wrong, strings.SplitN(l[0].String(), "\n", 2)[0], cmp.Or(strings.SplitN(l[0].Hint, "\n", 2)[0], all)}
 		if len(l) > 1 {
-			out.Text += fmt.Sprintf(", and %d problems more", len(l)-1)
+			out.Text += fmt.Sprintf(", the first of %d problems", len(l))
 			if out.Hint != all {
 				out.Hint += "; " + all
 			}
