@@ -132,5 +132,8 @@ func first[T any](s []T, n int) []T { return s[:min(n, len(s))] }
 
 func head(s string, n int) string {
 	r := []rune(s)
-	return string(r[:min(n, len(r))])
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
 }

@@ -161,7 +161,7 @@ func (c *statusCmd) show(t terminal, st web.Status, feeds []web.FeedStatus) {
 		if shown++; shown > 10 {
 			continue
 		}
-		line(f.State, "%s %s", paint.bold(f.ID), safe(head(f.Text, 140))+" (last good: "+ago(f.LastSuccess, now)+")")
+		line(f.State, "%s %s", paint.bold(f.ID), safe(head(f.Text, 240))+" (last good: "+ago(f.LastSuccess, now)+")")
 	}
 	if shown > 10 {
 		line("", "and %d more: monitor feeds list", shown-10)
