@@ -76,10 +76,12 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 			return fmt.Errorf("back up stream %s: %w", name, err)
 		}
 	}
-	return s.writeBackup(ctx, w, streams)
+	return s.writeBackup(ctx, w, streams, false)
 }
 
-func (s *Store) writeBackup(ctx context.Context, w io.Writer, streams []string) error {
+// writeBackup writes a backup with or without the places of those who read the
+// streams with consumers of their own.
+func (s *Store) writeBackup(ctx context.Context, w io.Writer, streams []string, consumers bool) error {
 	t := tar.NewWriter(w)
 	now := time.Now().UTC()
 	put := func(name string, b []byte) error {
@@ -101,7 +103,7 @@ func (s *Store) writeBackup(ctx context.Context, w io.Writer, streams []string) 
 	}
 	tail := backupTail{Messages: map[string]uint64{}}
 	for _, name := range streams {
-		n, err := s.snapshot(ctx, name, put)
+		n, err := s.snapshot(ctx, name, consumers, put)
 		if err != nil {
 			return fmt.Errorf("back up stream %s: %w", name, err)
 		}
@@ -134,7 +136,7 @@ func (s *Store) warnOfLost(ctx context.Context, name string) error {
 }
 
 // snapshot asks the server for a stream's content.
-func (s *Store) snapshot(ctx context.Context, name string, put func(string, []byte) error) (messages uint64, err error) {
+func (s *Store) snapshot(ctx context.Context, name string, consumers bool, put func(string, []byte) error) (messages uint64, err error) {
 	inbox := s.nc.NewInbox()
 	pieces, err := s.nc.SubscribeSync(inbox)
 	if err != nil {
@@ -144,7 +146,7 @@ func (s *Store) snapshot(ctx context.Context, name string, put func(string, []by
 	if err := pieces.SetPendingLimits(-1, 64<<20); err != nil {
 		return 0, err
 	}
-	req, err := json.Marshal(map[string]any{"deliver_subject": inbox, "no_consumers": true, "chunk_size": backupPiece, "jsck": true})
+	req, err := json.Marshal(map[string]any{"deliver_subject": inbox, "no_consumers": !consumers, "chunk_size": backupPiece, "jsck": true})
 	if err != nil {
 		return 0, err
 	}

@@ -181,8 +181,9 @@ func (s *Store) copyStore(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
-	// Who waits for the start need not wait for Backup's reading, too.
-	if err := s.writeBackup(ctx, f, s.kept()); err != nil {
+	// Who waits for the start need not wait for Backup's reading, too; and to
+	// others who read it is still the same store.
+	if err := s.writeBackup(ctx, f, s.kept(), true); err != nil {
 		return err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -156,6 +158,54 @@ func goesOn(t *testing.T, s *Store) {
 		if err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestRebuildConsumer: whoever reads with a consumer of his own that the server
+// keeps (deploy/clients/README.md) goes on where he was.
+func TestRebuildConsumer(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	o.lazy = true
+	fillAll(t, o)
+	s, _ := begin(t, o)
+	nc, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := js.CreateOrUpdateConsumer(t.Context(), "ALERTS", jetstream.ConsumerConfig{Durable: "desk", AckPolicy: jetstream.AckExplicitPolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		m, err := c.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.DoubleAck(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	flip(t, blocks(o, "ITEMS"), "title 0 ends")
+	s, said := begin(t, o)
+	defer s.Close()
+	if !strings.Contains(said.String(), "made anew") {
+		t.Errorf("the store was not made anew: %s", said)
+	}
+	if c, err = s.alerts.Consumer(t.Context(), "desk"); err != nil {
+		t.Fatal(err)
+	}
+	if at := c.CachedInfo().AckFloor.Stream; at != 10 {
+		t.Errorf("the reader was at sequence 10 and is at %d", at)
+	}
+	if m, err := c.Next(); err != nil || sequence(m) != 11 {
+		t.Errorf("the reader gets %v, %v", m, err)
 	}
 }
 
