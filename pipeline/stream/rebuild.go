@@ -73,15 +73,40 @@ func (v *verified) inTheWay(ctx context.Context, st jetstream.Stream) (int, erro
 	}
 }
 
-// lostOfBucket is lost, quickly where nothing is: a bucket may have a value for
-// each of a hundred thousand feeds.
+// lostOfBucket is lost of a bucket, which has one value for each key, but a
+// hundred thousand keys maybe, and gave a sequence to each poll since it was made.
 func lostOfBucket(ctx context.Context, st jetstream.Stream) (int, error) {
 	read := uint64(0)
 	err := heads(ctx, st, time.Unix(0, 0), nil, func(jetstream.Msg, uint64) error { read++; return nil })
 	if err != nil || read >= st.CachedInfo().State.Msgs {
 		return 0, err
 	}
-	return lost(ctx, st)
+	info, err := st.Info(ctx, jetstream.WithSubjectFilter(">"))
+	if err != nil {
+		return 0, err
+	}
+	var missing []string
+	for subject := range info.State.Subjects {
+		switch _, err := st.GetLastMsgForSubject(ctx, subject); {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			missing = append(missing, subject)
+		case err != nil:
+			return 0, err
+		}
+	}
+	if len(missing) == 0 {
+		return 0, nil
+	}
+	if info, err = st.Info(ctx, jetstream.WithSubjectFilter(">")); err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, subject := range missing {
+		if info.State.Subjects[subject] > 0 { // else its time ended meanwhile
+			n++
+		}
+	}
+	return n, nil
 }
 
 // rebuild makes the store anew where it would get stuck. Where that cannot be

@@ -161,6 +161,40 @@ func goesOn(t *testing.T, s *Store) {
 	}
 }
 
+// TestRebuildBucket: a bucket gives a sequence to each save, and a feed that is
+// polled no more keeps its first one: how long a start takes to find a value
+// that cannot be read depends on the values that there are.
+func TestRebuildBucket(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	o.lazy = true
+	fillAll(t, o)
+	s, _ := begin(t, o)
+	js, err := jetstream.New(s.nc, jetstream.WithPublishAsyncMaxPending(4000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100_000 {
+		if _, err := js.PublishAsync(fmt.Sprint("$KV.FEEDS.feed", 1+i%4), []byte("{}"), jetstream.WithStallWait(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-js.PublishAsyncComplete()
+	s.Close()
+	flip(t, blocks(o, "KV_FEEDS"), "etag 0 ends")
+	o.ReadOnly = true
+	s, _ = begin(t, o)
+	defer s.Close()
+	asked := s.nc.Stats().OutMsgs
+	found, err := s.stuck(t.Context())
+	if err != nil || found["KV_FEEDS"] != 1 {
+		t.Errorf("found %v, %v", found, err)
+	}
+	if asked = s.nc.Stats().OutMsgs - asked; asked > 1000 {
+		t.Errorf("it took %d questions to find one value of five", asked)
+	}
+}
+
 // TestRebuildConsumer: whoever reads with a consumer of his own that the server
 // keeps (deploy/clients/README.md) goes on where he was.
 func TestRebuildConsumer(t *testing.T) {
