@@ -131,16 +131,21 @@ func (s *Store) rebuild(ctx context.Context) error {
 	slices.Sort(what)
 	s.log.Error("messages that cannot be read are in the way of new ones: the disk holds other bytes than were written; the store is made anew from what can be read",
 		"stream", strings.Join(what, ", "))
-	if err := s.copyStore(ctx); err != nil {
+	cannot := func(err error) error {
+		s.asItIs = true
 		s.log.Error("the store cannot be made anew and will get stuck", "error", err,
 			"hint", "stop the daemon, monitor backup FILE, and monitor restore FILE --data NEW: the new store has what can be read")
 		return nil
 	}
+	if err := s.copyStore(ctx); err != nil {
+		return cannot(err)
+	}
 	s.nc.SetDisconnectErrHandler(nil)
 	s.nc.Close()
 	s.server.halt()
-	if err := swap(s.opts.Dir); err != nil {
-		return fmt.Errorf("put the store that was made anew in its place: %w", err)
+	failed := swap(s.opts.Dir)
+	if _, err := os.Stat(filepath.Join(s.opts.Dir, "jetstream")); err != nil { // the server would make an empty one
+		return fmt.Errorf("put the store that was made anew in its place: %w", errors.Join(failed, err))
 	}
 	ns, err := s.server.boot()
 	if err != nil {
@@ -152,6 +157,9 @@ func (s *Store) rebuild(ctx context.Context) error {
 	}
 	if err := s.ensure(ctx); err != nil {
 		return err
+	}
+	if failed != nil {
+		return cannot(failed)
 	}
 	for label, v := range s.verified {
 		fresh := &verified{}
@@ -220,31 +228,53 @@ func (s *Store) copyStore(ctx context.Context) (err error) {
 	return Restore(ctx, o, f)
 }
 
-// swap puts the store that was made anew in its place.
+// swap puts the store that was made anew in its place. Where that fails the one
+// of before is still there.
 func swap(dir string) error {
-	aside := filepath.Join(dir, asideDir)
+	store, aside := filepath.Join(dir, "jetstream"), filepath.Join(dir, asideDir)
+	if err := syncPath(dir, true); err != nil { // no power failure may leave neither
+		return err
+	}
 	if err := os.RemoveAll(aside); err != nil {
 		return err
 	}
-	// It speaks of messages that will be gone.
-	if err := os.Remove(filepath.Join(dir, checkpointName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Rename(store, aside); err != nil {
 		return err
 	}
-	if err := os.Rename(filepath.Join(dir, "jetstream"), aside); err != nil {
-		return err
+	if err := takePlace(dir); err != nil {
+		return errors.Join(err, os.Rename(aside, store))
 	}
-	return resumeSwap(dir)
+	_ = removeCopy(dir) // else the next start does
+	return nil
 }
 
 // resumeSwap ends what a crash cut off: a copy in the making goes, and one that
 // was to take the store's place takes it.
 func resumeSwap(dir string) error {
-	fresh := filepath.Join(dir, rebuiltDir)
-	if _, err := os.Stat(filepath.Join(dir, "jetstream")); errors.Is(err, os.ErrNotExist) {
-		err := os.Rename(filepath.Join(fresh, "jetstream"), filepath.Join(dir, "jetstream"))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
+	if err := takePlace(dir); err != nil {
+		return err
 	}
+	return removeCopy(dir)
+}
+
+// takePlace moves a copy to where there is no store.
+func takePlace(dir string) error {
+	store, fresh := filepath.Join(dir, "jetstream"), filepath.Join(dir, rebuiltDir, "jetstream")
+	if _, err := os.Stat(store); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if _, err := os.Stat(fresh); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	// It speaks of messages that will be gone, and was of use until now.
+	if err := os.Remove(filepath.Join(dir, checkpointName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.Rename(fresh, store)
+}
+
+// removeCopy removes what is left of a copy.
+func removeCopy(dir string) error {
+	fresh := filepath.Join(dir, rebuiltDir)
 	return errors.Join(os.RemoveAll(fresh), os.RemoveAll(fresh+".restoring"), os.RemoveAll(filepath.Join(dir, copyFile)), syncPath(dir, true))
 }

@@ -80,6 +80,7 @@ type Store struct {
 	trouble    trouble
 	stamp      stamp                // of the data folder
 	omitted    map[string]int       // by label: messages that could not be read when the store was made anew at this start
+	asItIs     bool                 // the store could not be made anew at this start
 	verified   map[string]*verified // by the stream's label in the metrics
 
 	overview overview

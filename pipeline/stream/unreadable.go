@@ -105,7 +105,7 @@ func (s *Store) verifyNext(ctx context.Context, label string, st jetstream.Strea
 		return err
 	}
 	v.ahead = to
-	if s.found(label, info.Config.Name, bad); len(bad) > 0 {
+	if s.found(label, info.Config.Name, bad); len(bad) > 0 && !s.asItIs {
 		return errInTheWay
 	}
 	return nil
