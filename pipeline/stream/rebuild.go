@@ -124,20 +124,19 @@ func (s *Store) rebuild(ctx context.Context) error {
 		}
 		return nil
 	}
-	var what []string
-	for name, n := range found {
-		what = append(what, fmt.Sprint(name, ": ", n))
-	}
-	slices.Sort(what)
 	s.log.Error("messages that cannot be read are in the way of new ones: the disk holds other bytes than were written; the store is made anew from what can be read",
-		"stream", strings.Join(what, ", "))
+		"stream", counts(found))
 	cannot := func(err error) error {
 		s.asItIs = true
 		s.log.Error("the store cannot be made anew and will get stuck", "error", err,
 			"hint", "stop the daemon, monitor backup FILE, and monitor restore FILE --data NEW: the new store has what can be read")
 		return nil
 	}
-	if err := s.copyStore(ctx); err != nil {
+	before, err := s.marks(ctx)
+	if err == nil {
+		err = s.copyStore(ctx)
+	}
+	if err != nil {
 		return cannot(err)
 	}
 	s.nc.SetDisconnectErrHandler(nil)
@@ -166,14 +165,44 @@ func (s *Store) rebuild(ctx context.Context) error {
 		fresh.lacks.Store(v.lacks.Load())
 		s.verified[label] = fresh
 	}
+	after, err := s.marks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, st := range []jetstream.Stream{s.items, s.alerts} {
+		c := st.CachedInfo().Config
+		if n := omitted(before[c.Name], after[c.Name], c.MaxAge); n > 0 {
+			found[c.Name] = max(found[c.Name], n)
+		}
+	}
 	for name, n := range found {
 		label := s.label(name)
 		s.omitted[label] = n
 		s.metrics.damaged.WithLabelValues(label).Set(1)
 	}
-	s.log.Warn("the store was made anew from what could be read; look after the disk", "backup", filepath.Join(s.opts.Dir, asideDir),
+	s.log.Warn("the store was made anew from what could be read; look after the disk", "stream", counts(found), "backup", filepath.Join(s.opts.Dir, asideDir),
 		"hint", "restore the last backup if that lacks too much; else remove the folder of before")
 	return nil
+}
+
+// omitted is how many messages a copy of a stream lacks, also of those that
+// nobody knew of. What reached its age meanwhile is none, and the self-test's.
+func omitted(was, is mark, keep time.Duration) int {
+	n := int(was.Messages) - int(was.Brief) - (int(is.Messages) - int(is.Brief))
+	if keep > 0 && time.Since(was.FirstAt) > keep {
+		n -= int(is.First - was.First)
+	}
+	return n
+}
+
+// counts are how many messages of each stream, in words.
+func counts(of map[string]int) string {
+	var what []string
+	for name, n := range of {
+		what = append(what, fmt.Sprint(name, ": ", n))
+	}
+	slices.Sort(what)
+	return strings.Join(what, ", ")
 }
 
 // mend looks after the embedded server. One that was restarted may hold less
@@ -209,7 +238,7 @@ func (s *Store) label(stream string) string {
 
 // copyStore makes a store of what can be read, beside this one.
 func (s *Store) copyStore(ctx context.Context) (err error) {
-	f, err := os.Create(filepath.Join(s.opts.Dir, copyFile))
+	f, err := os.OpenFile(filepath.Join(s.opts.Dir, copyFile), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600) // what is in the streams is not everybody's
 	if err != nil {
 		return err
 	}

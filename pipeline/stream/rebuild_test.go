@@ -161,6 +161,35 @@ func goesOn(t *testing.T, s *Store) {
 	}
 }
 
+// TestRebuildMany: what the copy lacks is counted, whatever was known of it.
+func TestRebuildMany(t *testing.T) {
+	t.Parallel()
+	for looks := range 3 {
+		o := options(t)
+		o.lazy = true
+		fillAll(t, o)
+		for n := 150; n < 250; n++ {
+			flip(t, blocks(o, "ITEMS"), fmt.Sprintf("title %d ends", n))
+		}
+		flip(t, blocks(o, "ITEMS"), "title 0 ends")
+		flip(t, blocks(o, "ALERTS"), "alert 10 ends")
+		o.ReadOnly = true
+		s, _ := begin(t, o)
+		for range looks {
+			if err := s.verify(t.Context(), time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Close()
+		o.ReadOnly = false
+		s, said := begin(t, o)
+		if got := s.omitted; got["items"] != 101 || got["alerts"] != 1 || !strings.Contains(said.String(), "ALERTS: 1, ITEMS: 101") {
+			t.Errorf("after %d looks 101 items and an alert are lost, and it says %v: %s", looks, got, said)
+		}
+		s.Close()
+	}
+}
+
 // TestRebuildBucket: a bucket gives a sequence to each save, and a feed that is
 // polled no more keeps its first one: how long a start takes to find a value
 // that cannot be read depends on the values that there are.
