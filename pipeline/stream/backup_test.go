@@ -2,13 +2,17 @@ package stream
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -128,4 +132,68 @@ type asked func()
 func (f asked) Read([]byte) (int, error) {
 	f()
 	return 0, io.EOF
+}
+
+// TestRestoreMemory: a restore uses little memory, however large the store is
+// and however fast the disk.
+func TestRestoreMemory(t *testing.T) {
+	if os.Getenv("NEWSMONITOR_LONG") == "" {
+		t.Skip("takes two minutes: NEWSMONITOR_LONG=1")
+	}
+	const most, spare = 64 << 20, 64 << 20
+	o := options(t)
+	o.lazy, o.MaxStore = true, 8<<30
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n < 100_000; n += 1000 { // 440 MB
+		var drafts []poll.Draft
+		for i := range 1000 {
+			d := draft(fmt.Sprint(n+i), "r1", 0)
+			d.Item.Content = strings.Repeat("words and words ", 256)
+			drafts = append(drafts, d)
+		}
+		if _, err := s.Items().Append(t.Context(), drafts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, err := os.Create(filepath.Join(t.TempDir(), "backup"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	err = s.Backup(t.Context(), file)
+	s.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	live := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, peak := live(), uint64(0)
+	ctx, cancel := context.WithCancel(t.Context())
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for pause(ctx, 50*time.Millisecond) {
+			peak = max(peak, live())
+		}
+	})
+	o.Dir, o.memory = filepath.Join(t.TempDir(), "new"), most
+	err = Restore(t.Context(), o, file)
+	cancel()
+	watching.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d MiB before, %d MiB at most", before>>20, peak>>20)
+	if peak > before+most+spare {
+		t.Errorf("it uses %d MiB, want %d MiB at most", (peak-before)>>20, (most+spare)>>20)
+	}
 }

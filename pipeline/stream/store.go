@@ -44,8 +44,9 @@ type Options struct {
 	Replicas int    // of external streams; 0: 3 when the cluster has them, else 1
 	Manage   bool   // create what is missing in an external server
 
-	ReadOnly bool // change no limits of streams that are there
-	lazy     bool // not an fsync a message: a restore makes its own at the end
+	ReadOnly bool   // change no limits of streams that are there
+	memory   uint64 // that a restore may use, in tests; 0: restoreMemory
+	lazy     bool   // not an fsync a message: a restore makes its own at the end
 
 	release stamp         // formats that the program knows, in tests; zero: ours
 	look    time.Duration // between two looks at the store's health; 0: lookEach
