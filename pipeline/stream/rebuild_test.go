@@ -321,6 +321,25 @@ func TestRebuildLater(t *testing.T) {
 	}
 }
 
+// TestRebuildSince: a message among those that go next was whole when they were
+// read ahead, and is not when all are: that ends the daemon, too, before the
+// server is stuck.
+func TestRebuildSince(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	o.lazy, o.MaxStore, o.ReadOnly = true, 2300<<10, true
+	made := o
+	made.ReadOnly, made.Registry = false, prometheus.NewRegistry()
+	fillAll(t, made)
+	flip(t, blocks(o, "ITEMS"), "title 50 ends")
+	s, said := begin(t, o)
+	defer s.Close()
+	s.verified["items"].ahead = 300
+	if err := s.verify(t.Context(), time.Minute); !errors.Is(err, errInTheWay) {
+		t.Errorf("the daemon goes on with %v: %s", err, said)
+	}
+}
+
 // TestRebuildStuck: a value goes bad while the daemon runs. The store says
 // nothing to who saves the next, and the daemon ends with the reason.
 func TestRebuildStuck(t *testing.T) {

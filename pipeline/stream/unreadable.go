@@ -84,6 +84,9 @@ func (s *Store) verifyPart(ctx context.Context, label string, st jetstream.Strea
 	}
 	s.found(label, st.CachedInfo().Config.Name, bad)
 	v.at = to
+	if len(bad) > 0 && bad[0] <= v.ahead && !s.asItIs { // it was whole when verifyNext read it
+		return errInTheWay
+	}
 	return nil
 }
 
