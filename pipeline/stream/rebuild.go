@@ -25,8 +25,8 @@ import (
 
 // Beside jetstream in the data folder.
 const (
-	copyFile   = "rebuilt.tar"       // what can be read
-	rebuiltDir = "rebuilt"           // being made of that
+	copyFile   = ".rebuilt.tar"      // what can be read
+	rebuiltDir = ".rebuilt"          // being made of that
 	asideDir   = "jetstream.damaged" // what was there before
 )
 
@@ -136,7 +136,10 @@ func (s *Store) rebuild(ctx context.Context) error {
 	if err == nil {
 		err = s.copyStore(ctx)
 	}
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err() // told to stop: the next start begins with that again
+	case err != nil:
 		return cannot(err)
 	}
 	s.nc.SetDisconnectErrHandler(nil)
@@ -180,6 +183,7 @@ func (s *Store) rebuild(ctx context.Context) error {
 		s.omitted[label] = n
 		s.metrics.damaged.WithLabelValues(label).Set(1)
 	}
+	s.checkpoint(ctx) // the one of before went with its store, and knew what that lacked
 	s.log.Warn("the store was made anew from what could be read; look after the disk", "stream", counts(found), "backup", filepath.Join(s.opts.Dir, asideDir),
 		"hint", "restore the last backup if that lacks too much; else remove the folder of before")
 	return nil
