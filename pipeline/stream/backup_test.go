@@ -197,3 +197,38 @@ func TestRestoreMemory(t *testing.T) {
 		t.Errorf("it uses %d MiB, want %d MiB at most", (peak-before)>>20, (most+spare)>>20)
 	}
 }
+
+// TestRestoreEnds: a restore from a pipe that gives nothing more can be ended,
+// and leaves nothing, not even while it waits.
+func TestRestoreEnds(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	dir := o.Dir
+	o.Dir = filepath.Join(dir, "new")
+	pipe, writer := io.Pipe()
+	defer func() { _ = writer.Close() }()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- Restore(ctx, o, pipe) }()
+	if _, err := writer.Write(make([]byte, 1024)); err != nil { // it is read
+		t.Fatal(err)
+	}
+	empty := func() {
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("in the folder: %v, %v", left, err)
+		}
+	}
+	if runtime.GOOS != "windows" {
+		empty()
+	}
+	cancel()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the restore ends with %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("the restore does not end")
+	}
+	empty()
+}

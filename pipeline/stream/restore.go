@@ -37,7 +37,7 @@ func Restore(ctx context.Context, o Options, r io.Reader) (err error) {
 			_ = os.RemoveAll(o.Dir)
 		}
 	}()
-	f, end, err := atHand(r, filepath.Dir(target))
+	f, end, err := atHand(ctx, r, filepath.Dir(target))
 	if err != nil {
 		return fmt.Errorf("read the backup: %w", err)
 	}
@@ -60,7 +60,7 @@ func Restore(ctx context.Context, o Options, r io.Reader) (err error) {
 // atHand returns a backup that need not be waited for: what is no file is copied
 // into one, as the server gives up a stream whose next piece does not come
 // within five seconds, and who makes the backup may read a stream for longer.
-func atHand(r io.Reader, dir string) (file io.Reader, end func(), err error) {
+func atHand(ctx context.Context, r io.Reader, dir string) (file io.Reader, end func(), err error) {
 	if f, ok := r.(*os.File); ok {
 		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 			return f, func() {}, nil
@@ -73,11 +73,23 @@ func atHand(r io.Reader, dir string) (file io.Reader, end func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	_ = os.Remove(f.Name()) // where that can be: nobody finds what a crash left
 	end = func() {
 		_ = f.Close()
 		_ = os.Remove(f.Name())
 	}
-	if _, err = io.Copy(f, r); err == nil {
+	// Nothing else ends a read of a pipe that gives nothing.
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(f, r)
+		copied <- err
+	}()
+	select {
+	case err = <-copied:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
 	}
 	if err != nil {
