@@ -134,7 +134,11 @@ func (s *Store) rebuild(ctx context.Context) error {
 	}
 	before, err := s.marks(ctx)
 	if err == nil {
-		err = s.copyStore(ctx)
+		// To others who read it is still the same store: their places come along,
+		// but where the server refuses one that is damaged, too.
+		if err = s.copyStore(ctx, true); err != nil && ctx.Err() == nil {
+			err = s.copyStore(ctx, false)
+		}
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -183,7 +187,9 @@ func (s *Store) rebuild(ctx context.Context) error {
 		s.omitted[label] = n
 		s.metrics.damaged.WithLabelValues(label).Set(1)
 	}
-	s.checkpoint(ctx) // the one of before went with its store, and knew what that lacked
+	// The one of before stood until here: a kill on the way tells of too much that
+	// is gone, not of nothing.
+	s.checkpoint(ctx)
 	s.log.Warn("the store was made anew from what could be read; look after the disk", "stream", counts(found), "backup", filepath.Join(s.opts.Dir, asideDir),
 		"hint", "restore the last backup if that lacks too much; else remove the folder of before")
 	return nil
@@ -240,16 +246,16 @@ func (s *Store) label(stream string) string {
 	return "desk"
 }
 
-// copyStore makes a store of what can be read, beside this one.
-func (s *Store) copyStore(ctx context.Context) (err error) {
+// copyStore makes a store of what can be read beside this one, with or without
+// the consumers of others.
+func (s *Store) copyStore(ctx context.Context, consumers bool) (err error) {
 	f, err := os.OpenFile(filepath.Join(s.opts.Dir, copyFile), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600) // what is in the streams is not everybody's
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
-	// Who waits for the start need not wait for Backup's reading, too; and to
-	// others who read it is still the same store.
-	if err := s.writeBackup(ctx, f, s.kept(), true); err != nil {
+	// Who waits for the start need not wait for Backup's reading, too.
+	if err := s.writeBackup(ctx, f, s.kept(), consumers); err != nil {
 		return err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
@@ -298,10 +304,6 @@ func takePlace(dir string) error {
 	}
 	if _, err := os.Stat(fresh); errors.Is(err, os.ErrNotExist) {
 		return nil
-	}
-	// It speaks of messages that will be gone, and was of use until now.
-	if err := os.Remove(filepath.Join(dir, checkpointName)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
 	}
 	return os.Rename(fresh, store)
 }

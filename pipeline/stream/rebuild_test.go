@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -160,117 +158,6 @@ func goesOn(t *testing.T, s *Store) {
 		if err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-// TestRebuildMany: what the copy lacks is counted, whatever was known of it.
-func TestRebuildMany(t *testing.T) {
-	t.Parallel()
-	for looks := range 3 {
-		o := options(t)
-		o.lazy = true
-		fillAll(t, o)
-		for n := 150; n < 250; n++ {
-			flip(t, blocks(o, "ITEMS"), fmt.Sprintf("title %d ends", n))
-		}
-		flip(t, blocks(o, "ITEMS"), "title 0 ends")
-		flip(t, blocks(o, "ALERTS"), "alert 10 ends")
-		o.ReadOnly = true
-		s, _ := begin(t, o)
-		for range looks {
-			if err := s.verify(t.Context(), time.Minute); err != nil {
-				t.Fatal(err)
-			}
-		}
-		s.Close()
-		o.ReadOnly = false
-		s, said := begin(t, o)
-		if got := s.omitted; got["items"] != 101 || got["alerts"] != 1 || !strings.Contains(said.String(), "ALERTS: 1, ITEMS: 101") {
-			t.Errorf("after %d looks 101 items and an alert are lost, and it says %v: %s", looks, got, said)
-		}
-		s.Close()
-	}
-}
-
-// TestRebuildBucket: a bucket gives a sequence to each save, and a feed that is
-// polled no more keeps its first one: how long a start takes to find a value
-// that cannot be read depends on the values that there are.
-func TestRebuildBucket(t *testing.T) {
-	t.Parallel()
-	o := options(t)
-	o.lazy = true
-	fillAll(t, o)
-	s, _ := begin(t, o)
-	js, err := jetstream.New(s.nc, jetstream.WithPublishAsyncMaxPending(4000))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 100_000 {
-		if _, err := js.PublishAsync(fmt.Sprint("$KV.FEEDS.feed", 1+i%4), []byte("{}"), jetstream.WithStallWait(time.Minute)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	<-js.PublishAsyncComplete()
-	s.Close()
-	flip(t, blocks(o, "KV_FEEDS"), "etag 0 ends")
-	o.ReadOnly = true
-	s, _ = begin(t, o)
-	defer s.Close()
-	asked := s.nc.Stats().OutMsgs
-	found, err := s.stuck(t.Context())
-	if err != nil || found["KV_FEEDS"] != 1 {
-		t.Errorf("found %v, %v", found, err)
-	}
-	if asked = s.nc.Stats().OutMsgs - asked; asked > 1000 {
-		t.Errorf("it took %d questions to find one value of five", asked)
-	}
-}
-
-// TestRebuildConsumer: whoever reads with a consumer of his own that the server
-// keeps (deploy/clients/README.md) goes on where he was.
-func TestRebuildConsumer(t *testing.T) {
-	t.Parallel()
-	o := options(t)
-	o.lazy = true
-	fillAll(t, o)
-	s, _ := begin(t, o)
-	nc, err := nats.Connect(s.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := js.CreateOrUpdateConsumer(t.Context(), "ALERTS", jetstream.ConsumerConfig{Durable: "desk", AckPolicy: jetstream.AckExplicitPolicy})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 10 {
-		m, err := c.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := m.DoubleAck(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.Close()
-	flip(t, blocks(o, "ITEMS"), "title 0 ends")
-	s, said := begin(t, o)
-	defer s.Close()
-	if !strings.Contains(said.String(), "made anew") {
-		t.Errorf("the store was not made anew: %s", said)
-	}
-	if c, err = s.alerts.Consumer(t.Context(), "desk"); err != nil {
-		t.Fatal(err)
-	}
-	if at := c.CachedInfo().AckFloor.Stream; at != 10 {
-		t.Errorf("the reader was at sequence 10 and is at %d", at)
-	}
-	if m, err := c.Next(); err != nil || sequence(m) != 11 {
-		t.Errorf("the reader gets %v, %v", m, err)
 	}
 }
 
