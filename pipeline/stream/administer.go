@@ -81,9 +81,6 @@ func (s *Store) daemonPermissions() Permissions {
 	}
 	for _, st := range []string{n.items, n.alerts} {
 		grant(st, "DIRECT.GET.%s", "DIRECT.GET.%s.>", "CONSUMER.CREATE.%s.>", "CONSUMER.INFO.%s.>", "CONSUMER.DELETE.%s.>", "CONSUMER.MSG.NEXT.%s.>")
-		if s.opts.Manage {
-			p.Publish = append(p.Publish, "$JS.API.STREAM.UPDATE."+st)
-		}
 	}
 	for _, b := range []string{n.feeds, n.readers, n.leases, n.desk} {
 		p.Publish = append(p.Publish, "$KV."+b+".>")
@@ -92,8 +89,11 @@ func (s *Store) daemonPermissions() Permissions {
 		grant(st, "DIRECT.GET.%s.>", "CONSUMER.CREATE.%s.>", "CONSUMER.DELETE.%s.>")
 		p.Publish = append(p.Publish, "$JS.FC."+st+".>")
 	}
-	for _, st := range s.kept() { // for backups
-		p.Publish = append(p.Publish, "$JS.API.STREAM.SNAPSHOT."+st, "$JS.SNAPSHOT.ACK."+st+".>")
+	for _, st := range s.kept() {
+		p.Publish = append(p.Publish, "$JS.API.STREAM.SNAPSHOT."+st, "$JS.SNAPSHOT.ACK."+st+".>") // for backups
+		if s.opts.Manage {
+			p.Publish = append(p.Publish, "$JS.API.STREAM.UPDATE."+st)
+		}
 	}
 	for _, st := range []string{n.items, n.alerts} {
 		p.Subscribe = append(p.Subscribe, createSubject+"."+st+".>")

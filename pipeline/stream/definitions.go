@@ -144,6 +144,9 @@ func (s *Store) ensureAll(ctx context.Context) error {
 		if err := s.promisedBucket(ctx, kv, want); err != nil {
 			return err
 		}
+		if err := s.limitBucket(ctx, want); err != nil {
+			return err
+		}
 		buckets = append(buckets, kv)
 	}
 	s.feeds, s.readers, s.desk = buckets[0], buckets[1], buckets[2]
@@ -241,35 +244,7 @@ func (s *Store) ensureStream(ctx context.Context, want jetstream.StreamConfig) (
 		return nil, fmt.Errorf("stream %s at %s cannot keep our promises:\n    %s\n    another program made it so, or a person did: take another --subject-prefix, or have it changed to what `monitor nats config` prints",
 			want.Name, s.where(), strings.Join(diff, "\n    "))
 	}
-	if s.opts.Replicas == 0 {
-		// Never fewer than there are: a server that is down now must not
-		// cost the others their copies.
-		want.Replicas = max(want.Replicas, have.Replicas)
-	}
-	same := have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && have.Replicas == want.Replicas && have.AllowAtomicPublish == want.AllowAtomicPublish
-	if s.opts.ReadOnly || same && have.Duplicates == want.Duplicates {
-		return st, nil
-	}
-	if have.Metadata[formatMark] == "" || (s.server == nil && !s.opts.Manage) {
-		if same {
-			return st, nil
-		}
-		s.log.Warn("stream has other limits than the flags say; they stay, as it is not ours to change", "stream", want.Name,
-			"max_age", have.MaxAge, "want_max_age", want.MaxAge, "max_bytes", have.MaxBytes, "want_max_bytes", want.MaxBytes)
-		return st, nil
-	}
-	changed := have // everything else as it is
-	changed.MaxAge, changed.MaxBytes, changed.Replicas, changed.AllowAtomicPublish = want.MaxAge, want.MaxBytes, want.Replicas, want.AllowAtomicPublish
-	changed.Duplicates = want.Duplicates
-	updated, err := s.js.UpdateStream(ctx, changed)
-	if s.single(err) {
-		changed.Replicas = have.Replicas
-		updated, err = s.js.UpdateStream(ctx, changed)
-	}
-	if err != nil {
-		return nil, s.explain("change the limits of stream "+want.Name, err)
-	}
-	return updated, nil
+	return s.limit(ctx, st, want)
 }
 
 // promisedBucket compares what the compare-and-set of states and places rests

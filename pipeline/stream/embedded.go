@@ -81,7 +81,7 @@ func (e *embedded) boot() (*server.Server, error) {
 	}
 	so.ServerName = "newsmonitor"
 	so.JetStream, so.StoreDir, so.SyncAlways = true, e.opts.Dir, !e.opts.lazy
-	so.JetStreamMaxMemory, so.JetStreamMaxStore = 64<<20, e.opts.MaxStore
+	so.JetStreamMaxMemory, so.JetStreamMaxStore = 64<<20, max(e.opts.MaxStore, reserved(e.opts.Dir))
 	so.NoSigs, so.DisableJetStreamBanner = true, true
 	so.MaxPayload, so.MaxConn = 1<<20, 1024
 	if e.opts.Listen == "off" {
