@@ -58,7 +58,7 @@ func (s *Store) limitBucket(ctx context.Context, c jetstream.KeyValueConfig) err
 		if ctx.Err() != nil {
 			return err
 		}
-		s.log.Warn("the bucket keeps its limits", "bucket", c.Bucket, "error", err)
+		s.log.Warn("the bucket keeps its limits", "stream", want.Name, "error", err)
 	}
 	return nil
 }

@@ -129,7 +129,7 @@ func (s *Store) rebuild(ctx context.Context) error {
 	cannot := func(err error) error {
 		s.asItIs = true
 		s.log.Error("the store cannot be made anew and will get stuck", "error", err,
-			"hint", "stop the daemon, monitor backup FILE, and monitor restore FILE --data NEW: the new store has what can be read")
+			"hint", "it needs free room for twice the store; where the disk gives errors, stop the daemon, copy the folder to another disk with a program that passes over them, and start there")
 		return nil
 	}
 	before, err := s.marks(ctx)
